@@ -1,0 +1,30 @@
+"""`python -m repatria`: chooses the language, then hands over to the commands."""
+
+import os
+import sys
+
+from repatria import i18n
+
+
+def _language_of_arguments(arguments: list[str]) -> str | None:
+    for position, argument in enumerate(arguments):
+        if argument == "--":
+            return None
+        value = argument.removeprefix("--lang=") if argument.startswith("--lang=") else None
+        if argument == "--lang" and position + 1 < len(arguments):
+            value = arguments[position + 1]
+        if value in i18n.LANGUAGES:
+            return value
+    return None
+
+
+def main() -> None:
+    """Run one command and exit with its code."""
+    i18n.use(_language_of_arguments(sys.argv[1:]) or os.environ.get("REPATRIA_LANG"))
+    from repatria.cli.app import app
+
+    app(prog_name="repatria")
+
+
+if __name__ == "__main__":
+    main()

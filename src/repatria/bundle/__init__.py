@@ -1,0 +1,1 @@
+"""The bundle, format 1 (docs/formats/bundle.md)."""

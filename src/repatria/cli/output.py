@@ -1,0 +1,195 @@
+"""What is printed where.
+
+1. Results go to stdout: a table for people, JSON Lines with `--json`. Nothing else goes there.
+2. Progress, messages, warnings and errors go to stderr. `--quiet` silences stderr for exit codes 0 and 8.
+3. Every JSON line has `type` and `v`; the last one has type `summary` with code, bundle and next step. Errors are JSON
+   lines on stderr. Fields are added, never renamed.
+4. Object names may be patients' names. Results that a person asked for by name (`ls`, `search`) carry them; messages
+   carry them only on a terminal (`Output.names`), log files never: they say `object 42`.
+5. Nothing asks a question without a terminal.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, TextIO
+
+from repatria.errors import RepatriaError
+from repatria.i18n import _
+from repatria.model import Finding
+
+JSON_VERSION = 1
+LOG = logging.getLogger("repatria")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table for people."""
+
+    key: str
+    title: str
+    """Translated."""
+    justify: Literal["left", "right"] = "left"
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows on their way to stdout: kept for a table, or written at once as JSON Lines."""
+
+    output: "Output"
+    record: str
+    columns: Sequence[Column]
+    rows: list[list[str]] = field(default_factory=list)
+
+    def add(self, shown: Sequence[object], **fields: Any) -> None:
+        """Add a row: `shown` are the cells for people, `fields` the JSON line."""
+        if self.output.json:
+            self.output.record(self.record, **fields)
+        else:
+            self.rows.append([str(cell) for cell in shown])
+
+
+@dataclass(slots=True)
+class Output:
+    """Where a command's results and messages go."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    summary_fields: dict[str, Any] = field(default_factory=dict)
+    held_back: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> bool:
+        """Whether messages may carry object names: on a terminal or in JSON."""
+        return self.json or self.stderr.isatty()
+
+    @property
+    def interactive(self) -> bool:
+        """Whether someone can be asked."""
+        return sys.stdin.isatty() and self.stderr.isatty()
+
+    def record(self, record_type: str, **fields: Any) -> None:
+        """Write one JSON line of a result; nothing for people."""
+        if self.json:
+            line = json.dumps({"type": record_type, "v": JSON_VERSION, **fields}, ensure_ascii=False, default=str)
+            print(printable(line), file=self.stdout, flush=True)
+
+    def text(self, line: str) -> None:
+        """Write one line of a result for people; nothing with `--json`."""
+        if not self.json:
+            print(printable(line), file=self.stdout, flush=True)
+
+    @contextmanager
+    def table(self, record: str, columns: Sequence[Column]) -> Iterator[Table]:
+        """Collect rows, then show them: aligned for people, one JSON line each (at once) with `--json`."""
+        table = Table(self, record, columns)
+        yield table
+        if not self.json and table.rows:
+            self._show(table)
+
+    def _show(self, table: Table) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        terminal = self.stdout.isatty()
+        shown = RichTable(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
+        for column in table.columns:
+            shown.add_column(column.title, justify=column.justify, overflow="fold", no_wrap=not terminal)
+        for row in table.rows:
+            shown.add_row(*(Text(printable(cell)) for cell in row))
+        width = None if terminal else 4096
+        Console(file=self.stdout, width=width, highlight=False, soft_wrap=not terminal).print(shown)
+
+    def say(self, message: str) -> None:
+        """Write one message to stderr; held back with `--quiet`, shown if the command ends badly."""
+        LOG.info("%s", message)
+        if self.json:
+            return
+        if self.quiet:
+            self.held_back.append(message)
+        else:
+            print(printable(message), file=self.stderr, flush=True)
+
+    def warn(self, message: str) -> None:
+        """Write a warning to stderr."""
+        if self.json:
+            self._stderr_record("warning", message=message)
+        else:
+            self.say(_("Warning: {message}").format(message=message))
+
+    def finding(self, finding: Finding) -> None:
+        """Show one finding that is not `intact`: a JSON line on stdout, a message for people."""
+        self.record("finding", kind=finding.kind, subject=finding.subject, detail=finding.detail, path=finding.path)
+        if not self.json:
+            subject = finding.subject
+            if finding.path and self.names:
+                subject = f"{subject} ({finding.path})"
+            self.say(f"{_(FINDING_WORDS[finding.kind])}: {subject}. {finding.detail}".rstrip())
+
+    def error(self, error: RepatriaError) -> None:
+        """Write one error and its advice to stderr."""
+        if self.json:
+            self._stderr_record("error", code=error.code, message=error.message, advice=error.advice)
+            return
+        self.release()
+        message = error.message if error.public or self.names else _("An object could not be handled.")
+        print(printable(f"repatria: {message}"), file=self.stderr)
+        if error.advice:
+            print(printable(error.advice), file=self.stderr, flush=True)
+
+    def release(self) -> None:
+        """Show what `--quiet` held back, because the command does not end well."""
+        for message in self.held_back:
+            print(printable(message), file=self.stderr)
+        self.held_back.clear()
+
+    def summary(self, **fields: Any) -> None:
+        """Set fields of the last JSON line (`bundle`, `next`, counts); `finish` writes it."""
+        self.summary_fields.update(fields)
+
+    def finish(self, code: int) -> None:
+        """Write the summary line that ends JSON output."""
+        fields = {"bundle": None, "next": None, **self.summary_fields}
+        self.record("summary", code=code, **fields)
+
+    def _stderr_record(self, record_type: str, **fields: Any) -> None:
+        line = json.dumps({"type": record_type, "v": JSON_VERSION, **fields}, ensure_ascii=False, default=str)
+        print(printable(line), file=self.stderr, flush=True)
+
+
+def _mark(message: str) -> str:
+    """Mark a sentence for translation where it is shown, not here."""
+    return message
+
+
+FINDING_WORDS = {
+    "intact": _mark("intact"),
+    "altered": _mark("altered"),
+    "missing": _mark("missing"),
+    "unexpected": _mark("unexpected"),
+    "unverifiable": _mark("unverifiable"),
+    "failed": _mark("failed"),
+    "changed": _mark("changed meanwhile"),
+}
+
+
+def printable(text: str) -> str:
+    """Make text safe for any terminal: no control characters, no lone surrogates, whatever an object's name holds."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable()
+        else f"\\x{ord(character) - 0xDC00:02x}"
+        if 0xDC80 <= ord(character) <= 0xDCFF
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )

@@ -1,0 +1,1 @@
+"""The age format, its keys and SSH signatures; knows nothing of stores."""

@@ -1,0 +1,1 @@
+"""Manifests: TOML in, model out; nowhere else."""

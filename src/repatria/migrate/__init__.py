@@ -1,0 +1,1 @@
+"""Bringing a dataset home: inventory, plan, copy, restore."""

@@ -1,0 +1,1 @@
+"""From scans to a searchable bundle."""

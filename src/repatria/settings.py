@@ -1,0 +1,1 @@
+"""repatria.toml: what is set once for a machine or a folder."""

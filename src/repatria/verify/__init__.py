@@ -1,0 +1,1 @@
+"""Proof that a bundle is what it was."""

@@ -1,0 +1,1 @@
+"""What runs the work of either half: journal, lock, pace, executor, audit."""

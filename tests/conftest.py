@@ -1,0 +1,16 @@
+"""What every test may lean on: the shared real inputs, and English."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("REPATRIA_SHARED") or Path(__file__).parents[2] / "shared")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real scans, hostile files and test vectors that lies beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED.name}/ is absent beside the project: real inputs are not tested")
+    return SHARED
