@@ -48,8 +48,9 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> Iterator[Object]:
         """Yield every object whose path starts with `prefix`, symlinks and empty directories included.
 
-        In no promised order. A string prefix, not a folder: `a/b` also finds `a/bc`. Nothing there is an empty listing, but a root that does
-        not exist is NotFoundError for a source. Lazy: a million objects need no more memory than a page of them.
+        In no promised order. A string prefix, not a folder: `a/b` also finds `a/bc`. Nothing there is an empty listing,
+        but a root that does not exist is NotFoundError for a source. Lazy: a million objects need no more memory than a
+        page of them.
         """
 
     def stat(self, path: str) -> Object:
