@@ -5,7 +5,7 @@ are already translated where they are raised. Neither ever holds a secret, and `
 free of object names and may therefore go to log files.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -29,6 +29,8 @@ class RepatriaError(Exception):
     """Anything that ends a command with one sentence."""
 
     exit_code: ClassVar[int] = 70
+    details: Sequence[str] = ()
+    """Sentences that belong under the message, one line each."""
 
     def __init__(self, message: str, *, advice: str = "", public: bool = True) -> None:
         super().__init__(message)
@@ -50,6 +52,10 @@ class UsageError(RepatriaError):
 
 class ManifestError(UsageError):
     """A manifest or repatria.toml is wrong; the message names the file and the line or key."""
+
+    def __init__(self, message: str, *, advice: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(message, advice=advice)
+        self.details = details
 
 
 class FindingsError(RepatriaError):

@@ -1,1 +1,338 @@
 """Manifests: TOML in, model out; nowhere else."""
+
+import dataclasses
+import re
+import zoneinfo
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from repatria import uri as uris
+from repatria.i18n import _
+from repatria.toml_file import Fault, parse, read_tables, refuse, wrong
+
+DATASET_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+KIBIBYTE = 1 << 10
+MEBIBYTE = 1 << 20
+DEFAULT_VOLUME_SIZE = 64 * MEBIBYTE
+
+_SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
+_SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": KIBIBYTE, "mib": MEBIBYTE, "gib": 1 << 30}
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_HOURS = r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)"
+_WINDOW = re.compile(rf"(?:{_DAY}(?:-{_DAY})?(?: {_HOURS})?|{_HOURS})")
+
+
+def parse_rate(text: str) -> int:
+    """Return the bits per second of `20mbit`; ValueError, with a translated sentence, if the unit is not given."""
+    return _quantity(text, _RATES, _('must be a rate with its unit in bits, such as "20mbit" or "512kbit".'))
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of `64MiB`; ValueError, with a translated sentence, if the unit is not given."""
+    return _quantity(text, _SIZES, _('must be a size with its unit, such as "64MiB".'))
+
+
+def _quantity(text: str, units: Mapping[str, int], refusal: str) -> int:
+    match = _QUANTITY.fullmatch(text.strip())
+    unit = units.get(match[2].lower()) if match else None
+    if match is None or unit is None or not (amount := int(float(match[1]) * unit)):
+        raise ValueError(refusal)
+    return amount
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise wrong(_("must be text between quotes."))
+    return value
+
+
+def _dataset_id(value: object) -> str:
+    if not DATASET_ID.fullmatch(_text(value)):
+        raise wrong(_("may hold a-z, 0-9 and hyphens, at most 63, and starts with a letter or digit."))
+    return _text(value)
+
+
+def _country(value: object) -> str:
+    if _text(value) and not _COUNTRY.fullmatch(_text(value)):
+        raise wrong(_('must be the two letters of a country in ISO 3166-1, such as "FR".'))
+    return _text(value)
+
+
+def _timezone(value: object) -> str:
+    try:
+        zoneinfo.ZoneInfo(_text(value))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise wrong(_('is not a known time zone; write one such as "Africa/Dakar".')) from error
+    return _text(value)
+
+
+def _source_name(value: object) -> str:
+    if not _SOURCE_NAME.fullmatch(_text(value)):
+        raise wrong(_("may hold letters, digits, dots, hyphens and underscores, and starts with a letter or digit."))
+    return _text(value)
+
+
+def _uri(value: object, info: ValidationInfo) -> str:
+    text = _text(value)
+    assert info.context is not None, "load_manifest gives the context"  # noqa: S101 -- narrows pydantic's type
+    named, _store = uris.named_uri(info.context["stores"], text)
+    try:
+        return uris.absolute(named, info.context["folder"])
+    except ValueError as error:
+        raise wrong(str(error)) from error
+
+
+def _path(value: object, info: ValidationInfo) -> Path:
+    assert info.context is not None, "load_manifest gives the context"  # noqa: S101 -- narrows pydantic's type
+    folder: Path = info.context["folder"]
+    return folder / Path(_text(value)).expanduser()
+
+
+def _rate(value: object) -> int:
+    try:
+        return parse_rate(_text(value))
+    except ValueError as error:
+        raise wrong(str(error)) from error
+
+
+def _window(value: object) -> str:
+    if not all(_WINDOW.fullmatch(span.strip()) for span in _text(value).split(",")):
+        raise wrong(_('must be hours such as "20:00-06:00", or "Mon-Fri 20:00-06:00, Sat-Sun".'))
+    return _text(value)
+
+
+def _some_recipients(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise wrong(
+            _("is empty; name who can open the bundles: a public key (age1...) or the .pub file of repatria keys new.")
+        )
+    return value
+
+
+def _some_sources(value: "tuple[SourceTable, ...]") -> "tuple[SourceTable, ...]":
+    if not value:
+        raise wrong(_("is missing; add: {example}").format(example=EXAMPLES["source"]))
+    return value
+
+
+def _volume_size(value: object) -> int:
+    try:
+        size = parse_size(_text(value))
+    except ValueError as error:
+        raise wrong(str(error)) from error
+    if not MEBIBYTE <= size <= 1024 * MEBIBYTE or size % (64 * KIBIBYTE):
+        raise wrong(_("must be a multiple of 64KiB, from 1MiB to 1GiB."))
+    return size
+
+
+Uri = Annotated[str, BeforeValidator(_uri)]
+FilePath = Annotated[Path, BeforeValidator(_path)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreTable:
+    """`[stores.NAME]` of repatria.toml: a store that `NAME:path` stands for."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    uri: Uri
+    endpoint: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceTable:
+    """`[[source]]`: where bytes of the dataset are today."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: Annotated[str, BeforeValidator(_source_name)] = ""
+    """The first component of its objects' paths where there are several sources; may be empty for a single one."""
+    uri: Uri
+    endpoint: str | None = None
+    profile: str | None = None
+    include: tuple[str, ...] = ()
+    """gitignore patterns; empty: everything."""
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetTable:
+    """`[target]`: where bundles go; the dataset's own folder is made below it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    uri: Uri
+    endpoint: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encryption:
+    """`[encryption]`: who can open the bundles, and who signs them."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    recipients: Annotated[tuple[str, ...], AfterValidator(_some_recipients)]
+    """Literal `age1...` or paths of files with recipients, relative to the manifest."""
+    signer: FilePath | None = None
+    """None: a signer is made once in the state folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """`[transfer]`: how much of the link, and when."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    bandwidth: Annotated[int, BeforeValidator(_rate)] | None = None
+    """Bits per second; None: as much as the link gives."""
+    window: Annotated[str, BeforeValidator(_window)] | None = None
+    """Hours in which to work, in the manifest's time zone; None: always."""
+    volume_size: Annotated[int, BeforeValidator(_volume_size)] = DEFAULT_VOLUME_SIZE
+    """Bytes of a full volume's payload."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """`[archive]`: the sources are folders of scans, to be read and made searchable."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    fonds: str = ""
+    """Title of the fonds."""
+    bordereau: FilePath | None = None
+    """A CSV table that names and describes the dossiers."""
+    ocr_lang: str = "fra"
+    """Languages of the pages, as Tesseract names them, joined by `+`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestTables:
+    """What the TOML of a manifest says."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    id: Annotated[str, BeforeValidator(_dataset_id)]
+    title: str = ""
+    owner: str = ""
+    hosted_in: Annotated[str, BeforeValidator(_country)] = ""
+    """ISO 3166-1 alpha-2: the country in which the data lies until now."""
+    sensitivity: Literal["public", "internal", "personal", "health", "unknown"] = "unknown"
+    legal_basis: str = ""
+    regulator: str = ""
+    timezone: Annotated[str, BeforeValidator(_timezone)] = "UTC"
+    """In which `window` and `--until` are meant."""
+    sources: Annotated[tuple[SourceTable, ...], Field(alias="source"), AfterValidator(_some_sources)]
+    target: TargetTable
+    encryption: Encryption
+    transfer: Transfer = field(default_factory=Transfer)
+    archive: Archive | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(ManifestTables):
+    """One dataset: what it is, where it is, where it goes. URIs and paths are absolute."""
+
+    file: Path
+    """The file it was read from; recipients that are paths are relative to its folder."""
+
+
+EXAMPLES = {
+    "id": 'id = "fichiers-chu-fann"',
+    "source": '[[source]] uri = "s3://bucket/path"',
+    "source.uri": 'uri = "s3://bucket/path"',
+    "source.name": 'name = "fichiers"',
+    "target": '[target] uri = "s3://bucket/path"',
+    "target.uri": 'uri = "s3://bucket/path"',
+    "encryption.recipients": 'recipients = ["keys/ministere.pub"]',
+}
+"""The lines to add when a key is missing."""
+
+
+def load_manifest(
+    file: Path,
+    *,
+    stores: Mapping[str, StoreTable] | None = None,
+    recipients: Sequence[str] = (),
+    signer: Path | None = None,
+) -> Manifest:
+    """Read a manifest; ManifestError tells all its faults.
+
+    `stores` are those of repatria.toml, and `recipients` and `signer` its defaults, for a manifest that names none.
+    """
+    named = dict(stores or {})
+    tables, text = read_tables(file)
+    completed = _with_encryption_defaults(_with_store_settings(tables, named), recipients, signer)
+    context = {"folder": file.absolute().parent, "stores": named}
+    found, faults = parse(ManifestTables, completed, context, EXAMPLES)
+    if found is not None:
+        faults = [*_source_names(found.sources), *_overlaps(found)]
+    if found is None or faults:
+        raise refuse(file, text, faults)
+    values = {part.name: getattr(found, part.name) for part in dataclasses.fields(found)}
+    return Manifest(**values, file=file.absolute())
+
+
+def _with_encryption_defaults(
+    tables: Mapping[str, Any], recipients: Sequence[str], signer: Path | None
+) -> dict[str, Any]:
+    """Give `[encryption]` the recipients and signer of repatria.toml where it has none of its own."""
+    table = tables.get("encryption", {})
+    if not isinstance(table, dict):
+        return dict(tables)
+    defaults: dict[str, Any] = {"recipients": list(recipients)} if recipients else {}
+    if signer:
+        defaults["signer"] = str(signer)
+    return {**tables, "encryption": {**defaults, **table}}
+
+
+def _with_store_settings(tables: Mapping[str, Any], stores: Mapping[str, StoreTable]) -> dict[str, Any]:
+    """Give tables whose `uri` is `NAME:path` the endpoint and profile of that store, where they have none."""
+
+    def completed(table: object) -> object:
+        if not isinstance(table, dict) or not isinstance(table.get("uri"), str):
+            return table
+        _uri, store = uris.named_uri(stores, table["uri"])
+        if store is None:
+            return table
+        known = {key: value for key in ("endpoint", "profile") if (value := getattr(store, key)) is not None}
+        return {**known, **table}
+
+    result = dict(tables)
+    if isinstance(result.get("source"), list):
+        result["source"] = [completed(table) for table in result["source"]]
+    if "target" in result:
+        result["target"] = completed(result["target"])
+    return result
+
+
+def _overlaps(tables: ManifestTables) -> Iterator[Fault]:
+    """Yield a fault for each source that is the target, holds it or lies in it."""
+    target = uris.location(tables.target)
+    for number, source in enumerate(tables.sources):
+        if uris.location(source).overlaps(target):
+            yield Fault(
+                ("source", number, "uri"),
+                _("lies in the target, or the target in it; bundles would be copied into themselves. Separate them."),
+            )
+
+
+def _source_names(sources: Sequence[SourceTable]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for number, source in enumerate(sources):
+        if not source.name and len(sources) > 1:
+            yield Fault(
+                ("source", number, "name"),
+                _("is missing; with several sources each needs one: {example}").format(example=EXAMPLES["source.name"]),
+            )
+        elif source.name in seen:
+            yield Fault(("source", number, "name"), _("is the name of an earlier source; give each its own."))
+        seen.add(source.name)

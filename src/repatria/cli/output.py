@@ -137,11 +137,14 @@ class Output:
     def error(self, error: RepatriaError) -> None:
         """Write one error and its advice to stderr."""
         if self.json:
-            self._stderr_record("error", code=error.code, message=error.message, advice=error.advice)
+            details = {"details": list(error.details)} if error.details else {}
+            self._stderr_record("error", code=error.code, message=error.message, advice=error.advice, **details)
             return
         self.release()
         message = error.message if error.public or self.names else _("An object could not be handled.")
         print(printable(f"repatria: {message}"), file=self.stderr)
+        for detail in error.details:
+            print(printable(f"  {detail}"), file=self.stderr)
         if error.advice:
             print(printable(error.advice), file=self.stderr, flush=True)
 
