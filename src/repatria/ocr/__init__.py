@@ -1,1 +1,13 @@
-"""From scans to a searchable bundle."""
+"""From scans to a searchable bundle.
+
+scan          one file as the scanner or a colleague left it: an image, a multi-page TIFF, a PDF
+page          one side of paper in a scan; worked on its own, in a child process under limits
+task          the frozen, picklable context from which a page can be worked anywhere
+prepared      a grey picture of a page made ready for an engine, with the way back to the page
+look          one reading of one prepared picture; a page may get a second look, the better one is kept
+shown         the page as a person sees it: upright by its tags and by its text; boxes are in its pixels
+straight      the shown page turned by its skew, so that text lines are level
+word          a recognised word: text, box, confidence 0..100, line, block
+document      what is kept of a scan: original, searchable PDF, plain text, ALTO
+dossier       the folder that a scan came from; cote: its reference in the fonds
+"""
