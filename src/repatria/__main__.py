@@ -21,9 +21,9 @@ def _language_of_arguments(arguments: list[str]) -> str | None:
 def main() -> None:
     """Run one command and exit with its code."""
     i18n.use(_language_of_arguments(sys.argv[1:]) or os.environ.get("REPATRIA_LANG"))
-    from repatria.cli.app import app
+    from repatria.cli.app import build_app
 
-    app(prog_name="repatria")
+    build_app()(prog_name="repatria")
 
 
 if __name__ == "__main__":
