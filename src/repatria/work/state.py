@@ -1,0 +1,194 @@
+"""The state folder: what one machine remembers between runs.
+
+```
+<state>/
+  key                      32 random bytes: hashes paths and seals rows in journals
+  signer  signer.pub       the signing key made here, if no other was given
+  log.jsonl                the audit log
+  datasets/<dataset id>/
+    lock                   held by the run under way
+    journal.db             see `repatria.work.journal`
+    trust.json             the signer and head last seen of the dataset's chain
+    manifest.json          where its manifest was when it was last used
+```
+
+The folder may be shared by a group: files are readable, and writable, by the group exactly as far as the folder is.
+"""
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from repatria.errors import UsageError
+from repatria.i18n import _
+
+KEY_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was last seen of a dataset's chain; an older head, or another signer, is a finding."""
+
+    signer: str
+    """Fingerprint of the signing key, `SHA256:...`."""
+    bundle: str
+    """Bundle id of the head."""
+    statement_sha256: str
+    """Of the head's statement.json, lower-case hex."""
+
+
+class StateFolder:
+    """The state folder at `path`; it is made when something is first kept in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def key(self) -> bytes:
+        """Return the folder's own key, made once; raise UsageError if it is damaged."""
+        file = self.path / "key"
+        try:
+            key = file.read_bytes()
+        except FileNotFoundError:
+            self._create_once(file, secrets.token_bytes(KEY_LENGTH))
+            key = file.read_bytes()
+        except OSError as error:
+            raise _unusable(file, error) from error
+        if len(key) != KEY_LENGTH:
+            raise UsageError(
+                _("The key of the state folder, {file}, is damaged.").format(file=file),
+                advice=_("Restore it from a backup; without it the journals in this folder cannot be read."),
+            )
+        return key
+
+    def signer_path(self) -> Path:
+        """Return where the signing key made on this machine lies, whether it is there or not."""
+        return self.path / "signer"
+
+    def log_path(self) -> Path:
+        """Return where the audit log lies."""
+        return self.path / "log.jsonl"
+
+    def dataset(self, dataset_id: str) -> Path:
+        """Return the folder of one dataset, made if it is not there."""
+        return self.folder("datasets", dataset_id)
+
+    def datasets(self) -> Iterator[str]:
+        """Yield the id of every dataset that this machine has worked on, sorted."""
+        folder = self.path / "datasets"
+        if folder.is_dir():
+            yield from sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+
+    def folder(self, *names: str) -> Path:
+        """Return a folder under the state folder, made if it is not there."""
+        folder = self.path
+        try:
+            if not folder.is_dir():
+                folder.mkdir(parents=True, mode=0o700)
+            for name in names:
+                parent, folder = folder, folder / name
+                if not folder.is_dir():
+                    folder.mkdir(exist_ok=True)
+                    folder.chmod(0o700 | group_rights(parent, 0o2070))
+        except OSError as error:
+            raise _unusable(folder, error) from error
+        return folder
+
+    def remembered(self, dataset_id: str) -> Remembered | None:
+        """Return what was last seen of a dataset's chain; None if it was never seen from here."""
+        kept = self._read_json(dataset_id, "trust.json")
+        return Remembered(**kept) if kept else None
+
+    def remember(self, dataset_id: str, remembered: Remembered) -> None:
+        """Keep what was seen of a dataset's chain, whole or not at all."""
+        write_whole(self.dataset(dataset_id) / "trust.json", _json_line(asdict(remembered)))
+
+    def manifest_of(self, dataset_id: str) -> Path | None:
+        """Return where the manifest of a dataset was when it was last used, if it is still there."""
+        kept = self._read_json(dataset_id, "manifest.json")
+        file = Path(kept["file"]) if kept else None
+        return file if file is not None and file.is_file() else None
+
+    def remember_manifest(self, dataset_id: str, file: Path) -> None:
+        """Keep where a dataset's manifest is, so that its id alone finds it next time."""
+        if self.manifest_of(dataset_id) != file.resolve():
+            write_whole(self.dataset(dataset_id) / "manifest.json", _json_line({"file": str(file.resolve())}))
+
+    def _read_json(self, dataset_id: str, name: str) -> dict[str, Any] | None:
+        file = self.path / "datasets" / dataset_id / name
+        try:
+            kept: dict[str, Any] = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unusable(file, error) from error
+        except ValueError as error:
+            raise UsageError(
+                _("{file} in the state folder is damaged.").format(file=file),
+                advice=_("Restore it from a backup, or move it away: it is then made again from what is seen next."),
+            ) from error
+        return kept
+
+    def _create_once(self, file: Path, data: bytes) -> None:
+        """Write a file that must never change: of two runs that try at once, one wins and both read the same."""
+        folder = self.folder()
+        aside = folder / f".{file.name}-{secrets.token_hex(6)}"
+        try:
+            _write_synced(aside, data, 0o600 | group_rights(folder, 0o040))
+            try:
+                os.link(aside, file)
+            except FileExistsError:
+                pass  # the other run was first; its file counts
+            finally:
+                aside.unlink()
+            _sync_folder(folder)
+        except OSError as error:
+            raise _unusable(file, error) from error
+
+
+def group_rights(folder: Path, mask: int) -> int:
+    """Return which of the rights in `mask` a folder gives to its group."""
+    return stat.S_IMODE(folder.stat().st_mode) & mask
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Put a small file in place of an earlier one: durable when this returns, whole or not at all."""
+    aside = file.with_name(f".{file.name}-{secrets.token_hex(6)}")
+    try:
+        _write_synced(aside, data, 0o600 | group_rights(file.parent, 0o060))
+        aside.replace(file)
+        _sync_folder(file.parent)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise _unusable(file, error) from error
+
+
+def _write_synced(file: Path, data: bytes, mode: int) -> None:
+    with file.open("xb") as stream:
+        os.fchmod(stream.fileno(), mode)
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _json_line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True).encode() + b"\n"
+
+
+def _unusable(file: Path, error: OSError) -> UsageError:
+    return UsageError(
+        _("The state folder cannot be used: {file}: {reason}.").format(file=file, reason=error.strerror),
+        advice=_("Give this user rights to it, or name another with REPATRIA_STATE or [defaults] state."),
+    )

@@ -1,0 +1,99 @@
+"""The wish to end soon and resumably: a signal, Ctrl-C, or the end of a window.
+
+Work asks `stop.raise_if_requested()` at every point where it can end without harm, a few times a second.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from types import FrameType, TracebackType
+from typing import Self
+
+from repatria.errors import InterruptedByUserError, StoppedError
+from repatria.i18n import _
+
+_GLANCE = 0.2
+"""Seconds between two looks at whether a stop was asked for."""
+
+
+class Reason(StrEnum):
+    """Why a run stops."""
+
+    SIGNAL = "signal"
+    """SIGTERM or SIGHUP: cron, systemd, a closed terminal."""
+    KEYBOARD = "keyboard"
+    WINDOW = "window"
+    """The time given to this run is over."""
+    LINK = "link"
+    """Source or target were out of reach for longer than patience lasts."""
+
+
+class StopSignal:
+    """A stop that may be asked for; as a context manager (in the main thread) it listens for signals.
+
+    The first Ctrl-C asks for a stop, the second one interrupts at once.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.reason: Reason | None = None
+        self._clock = clock
+        self._deadline: float | None = None
+        self._earlier: dict[int, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                self._earlier[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._earlier.items():
+            with suppress(TypeError):  # a handler set by C code cannot be put back
+                signal.signal(number, handler)
+        self._earlier.clear()
+
+    def request(self, reason: Reason) -> None:
+        """Ask for a stop; the first reason stays."""
+        # A plain attribute: this runs in a signal handler, where taking a lock could wait for the very thread it stopped.
+        if self.reason is None:
+            self.reason = reason
+
+    def at(self, deadline: float | None) -> None:
+        """Ask for a stop at a moment (seconds since the epoch); None takes the deadline away."""
+        self._deadline = deadline
+
+    @property
+    def requested(self) -> bool:
+        """Whether work must end soon."""
+        if self.reason is None and self._deadline is not None and self._clock() >= self._deadline:
+            self.request(Reason.WINDOW)
+        return self.reason is not None
+
+    def raise_if_requested(self) -> None:
+        """Raise StoppedError (code 8), or InterruptedByUserError (code 130), once a stop was asked for."""
+        if self.requested:
+            raise self.error()
+
+    def error(self) -> StoppedError:
+        """Return the error that ends a stopped run."""
+        if self.reason is Reason.KEYBOARD:
+            return InterruptedByUserError(_("Interrupted. Nothing is lost; run the same command again to go on."))
+        return StoppedError(_("Stopped. Nothing is lost; run the same command again to go on."))
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but no longer than until a stop is asked for; then raise like `raise_if_requested`."""
+        end = time.monotonic() + seconds
+        self.raise_if_requested()
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _GLANCE))
+            self.raise_if_requested()
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.reason is Reason.KEYBOARD:
+            raise KeyboardInterrupt
+        self.request(Reason.KEYBOARD if number == signal.SIGINT else Reason.SIGNAL)
