@@ -65,7 +65,7 @@ class Known:
 
 
 class BundleRun:
-    """A bundle in the making. `store`, `volume`, `member_name` and the numbers may be asked for from several threads."""
+    """A bundle in the making; all but `open`, `finish` and `close` may be called from several threads."""
 
     bundle_id: str
     uri: str
@@ -126,7 +126,7 @@ class BundleRun:
         """Return, and take, the member name of an object that goes into `volume`."""
         raise NotImplementedError
 
-    def store(  # noqa: PLR0913 -- everything that stands in one volume
+    def store(
         self,
         volume: VolumeBuilder,
         objects: Sequence[ObjectRow],
@@ -138,7 +138,7 @@ class BundleRun:
     ) -> int:
         """Seal a volume, put it and read it back; return the number under which the target holds it, proven.
 
-        `objects` are those that end in this volume. `last` pads it as the bundle's last one. Waits for a lost link as long as
+        `objects` are those that end in this volume. `last` pads it as the bundle's last. Waits for a lost link as long as
         patience lasts, then StoppedError (8). TargetError kinds if the target refuses, is full, or keeps wrong bytes.
         """
         raise NotImplementedError

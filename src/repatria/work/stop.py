@@ -59,7 +59,7 @@ class StopSignal:
 
     def request(self, reason: Reason) -> None:
         """Ask for a stop; the first reason stays."""
-        # A plain attribute: this runs in a signal handler, where taking a lock could wait for the very thread it stopped.
+        # A plain attribute: this runs in a signal handler, where a lock could wait for the very thread it stopped.
         if self.reason is None:
             self.reason = reason
 
