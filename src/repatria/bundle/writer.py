@@ -1,0 +1,87 @@
+"""Writes one bundle at the target, each file once and in the order of docs/formats/bundle.md.
+
+Every put is idempotent: what is there already with the same bytes is success, with other bytes AlreadyExistsError.
+Neither deleting nor overwriting is ever asked of the store.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+from repatria.bundle import layout
+from repatria.crypt.seal import Sealed
+from repatria.errors import AlreadyExistsError, NotFoundError
+from repatria.store.base import Buffer, Store
+
+WRITING_ORDER = (
+    layout.BAGIT,
+    layout.BAG_INFO,
+    layout.README,
+    layout.MANIFEST,
+    layout.STATEMENT,
+    layout.STATEMENT_SIGNATURE,
+    layout.TAGMANIFEST,
+)
+"""The files that finish a bundle; with the last one it is finished."""
+_PIECE = 1 << 20
+
+
+class BundleWriter:
+    """Puts the files of one bundle; safe from several threads."""
+
+    def __init__(self, store: Store, dataset_id: str, bundle_id: str) -> None:
+        self._store = store
+        self.dataset_id = dataset_id
+        self.bundle_id = bundle_id
+        self._folder = f"{dataset_id}/{bundle_id}/"
+
+    def put_volume(self, number: int, sealed: Sealed) -> None:
+        """Put a volume."""
+        self._put(layout.volume_path(number), sealed.data, sealed.sha256)
+
+    def put_index(self, number: int, sealed: Sealed) -> None:
+        """Put an index."""
+        self._put(layout.index_path(number), sealed.data, sealed.sha256)
+
+    def put_checkpoint(self, number: int, document: bytes, signature: str) -> None:
+        """Put the checkpoint of index `number`, then its signature."""
+        path = layout.checkpoint_path(number)
+        self.put(path, document)
+        self.put(layout.signature_path(path), signature.encode())
+
+    def put(self, path: str, data: bytes) -> None:
+        """Put one small file at `path` within the bundle."""
+        self._put(path, data, hashlib.sha256(data).digest())
+
+    def read_back(self, path: str, sha256: bytes, size: int) -> bool:
+        """Return whether the store gives back exactly these bytes; False also if there is nothing."""
+        digest, length = hashlib.sha256(), 0
+        try:
+            with self._store.read(self._folder + path) as reading:
+                for chunk in reading.chunks:
+                    digest.update(chunk)
+                    length += len(chunk)
+        except NotFoundError:
+            return False
+        return length == size and digest.digest() == sha256
+
+    def finish(self, files: Mapping[str, bytes]) -> None:
+        """Put the files that finish the bundle (`closing.closing_files`), in their order.
+
+        Going on after an interruption needs the very same bytes: keep `files` before the first call.
+        """
+        if set(files) != set(WRITING_ORDER):
+            raise ValueError("these are not the files that finish a bundle")
+        for path in WRITING_ORDER:
+            self.put(path, files[path])
+
+    def _put(self, path: str, data: Buffer, sha256: bytes) -> None:
+        try:
+            self._store.put(self._folder + path, _pieces(data), len(data))
+        except AlreadyExistsError:
+            if not self.read_back(path, sha256, len(data)):
+                raise
+
+
+def _pieces(data: Buffer) -> list[memoryview]:
+    view = memoryview(data)
+    return [view[start : start + _PIECE] for start in range(0, len(view), _PIECE)]
