@@ -1,7 +1,7 @@
 """The tar that volumes are made of: ustar headers, pax only where ustar cannot hold a value (POSIX.1-2017, pax).
 
-Written here and not by `tarfile`, because a planner must know the size of a header before it writes one, because names are
-raw bytes, and because a reader that verifies must refuse what this writer never makes.
+Written here and not by `tarfile`, because a planner must know the size of a header before it writes one, because names
+are raw bytes, and because a reader that verifies must refuse what this writer never makes.
 """
 
 from collections.abc import Iterator, Mapping
