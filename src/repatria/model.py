@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class ObjectKind(StrEnum):
@@ -39,8 +36,8 @@ class Object:
     group: str | None = None
     link_target: str | None = None
     content_type: str | None = None
-    metadata: Mapping[str, str] = field(default=_EMPTY, hash=False)
-    tags: Mapping[str, str] = field(default=_EMPTY, hash=False)
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     checksum: tuple[str, str] | None = None
     """A checksum of the whole object that the source itself keeps: (`md5`|`sha256`|..., hexadecimal)."""
 
