@@ -1,6 +1,6 @@
 """The one narrow seam between Repatria and any place that holds bytes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
@@ -45,12 +45,13 @@ class Store(Protocol):
     uri: str
     role: Role
 
-    def list(self, prefix: str = "") -> Iterator[Object]:
+    def list(self, prefix: str = "", *, enter: Callable[[str], bool] | None = None) -> Iterator[Object]:
         """Yield every object whose path starts with `prefix`, symlinks and empty directories included.
 
         In no promised order. A string prefix, not a folder: `a/b` also finds `a/bc`. Nothing there is an empty listing,
         but a root that does not exist is NotFoundError for a source. Lazy: a million objects need no more memory than a
-        page of them.
+        page of them. A folder that may not be read is RefusedError: its objects must not pass for gone. A store that
+        has folders asks `enter` for the path of each, and leaves out all below one that it answers False for.
         """
 
     def stat(self, path: str) -> Object:
