@@ -1,0 +1,95 @@
+"""What can be wrong with an age file, a key or a signature: one class for each thing that a caller may tell apart."""
+
+from repatria.errors import CryptError
+
+
+class HeaderError(CryptError):
+    """The header of an age file breaks the format."""
+
+
+class HeaderTooLargeError(HeaderError):
+    """The header goes on beyond 1 MiB."""
+
+
+class TooManyStanzasError(HeaderError):
+    """The header has more stanzas than are ever tried."""
+
+
+class WorkFactorError(HeaderError):
+    """A passphrase stanza asks for more memory and time than is safe to spend on an unknown file."""
+
+
+class UnsupportedVersionError(HeaderError):
+    """An age file of a later version of the format."""
+
+
+class HeaderMacError(CryptError):
+    """The header was altered after it was written: its MAC under the file key is wrong."""
+
+
+class HeadChangedError(CryptError):
+    """The head is not the one that the signed digest names: another file stands in its place."""
+
+
+class ArmorError(CryptError):
+    """The ASCII armor breaks the strict PEM form."""
+
+
+class PayloadError(CryptError):
+    """A chunk of the payload is not what was written."""
+
+
+class TruncatedError(PayloadError):
+    """The file ends before its last chunk."""
+
+
+class TrailingDataError(PayloadError):
+    """Something follows the last chunk."""
+
+
+class NoMatchError(CryptError):
+    """The file is not encrypted to any of the identities."""
+
+
+class KeyTextError(CryptError):
+    """A recipient, an identity or a file of them cannot be read as such."""
+
+
+class UnsupportedKeyError(KeyTextError):
+    """A key of a kind that Repatria does not use."""
+
+
+class MixedRecipientsError(KeyTextError):
+    """Recipients of different kinds for the same file: the weakest would decide."""
+
+
+class KeyFileError(CryptError):
+    """A key file is missing, unreadable, open to others, or in the way."""
+
+
+class PassphraseError(CryptError):
+    """A passphrase is needed and none was given, or it is wrong."""
+
+
+class SignatureError(CryptError):
+    """A signature cannot be read as an SSH signature."""
+
+
+class BadSignatureError(SignatureError):
+    """The signature was not made by its key over these bytes."""
+
+
+class NamespaceError(SignatureError):
+    """The signature was made for another purpose."""
+
+
+class AllowedSignersError(CryptError):
+    """A line of an allowed signers file cannot be read."""
+
+
+class LocalSealError(CryptError):
+    """A locally sealed row does not open: another key, another purpose, or altered."""
+
+
+class HashStateError(CryptError):
+    """A kept hash state cannot be taken up again."""
