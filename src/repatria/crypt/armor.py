@@ -27,8 +27,8 @@ class Readable(Protocol):
 
 
 def looks_armored(beginning: bytes) -> bool:
-    """Tell by a file's first bytes (a kibibyte or so) whether it is armor, blank space before it allowed."""
-    return beginning.lstrip(_WHITESPACE).startswith(b"-----BEGIN ")
+    """Tell by a file's first two kibibytes whether it is meant as armor, be it spoiled."""
+    return b"BEGIN AGE ENCRYPTED" in beginning.upper()
 
 
 class ArmorWriter:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import BinaryIO, Final
 
-from repatria.crypt.armor import ArmorReader, ArmorWriter, Readable, looks_armored
+from repatria.crypt.armor import BEGIN, ArmorReader, ArmorWriter, Readable, looks_armored
 from repatria.crypt.derive import FILE_KEY_SIZE, NONCE_SIZE
 from repatria.crypt.errors import TrailingDataError, TruncatedError
 from repatria.crypt.header import MAGIC, make_header, read_head
@@ -129,7 +129,7 @@ def encrypt_stream(source: BinaryIO, sink: BinaryIO, recipients: Iterable[Recipi
 
 def is_encrypted(beginning: bytes) -> bool:
     """Tell by a file's first bytes whether it is an age file, armored or not."""
-    return beginning.startswith(MAGIC) or looks_armored(beginning)
+    return beginning.startswith(MAGIC) or beginning.lstrip().startswith(BEGIN)
 
 
 def decrypt_stream(source: BinaryIO, sink: BinaryIO, identities: Iterable[Identity]) -> None:
@@ -153,9 +153,8 @@ def decrypt_stream(source: BinaryIO, sink: BinaryIO, identities: Iterable[Identi
             try:
                 sink.write(cipher.open_chunk(sealed, number, final))
             except (TruncatedError, TrailingDataError):
-                sink.write(
-                    cipher.open_chunk(sealed, number, not final)
-                )  # this chunk itself is right, as far as it goes
+                if len(sealed) == SEALED_CHUNK_SIZE:  # itself right; what follows, or does not, is wrong
+                    sink.write(cipher.open_chunk(sealed, number, not final))
                 raise
             number += 1
 
