@@ -21,9 +21,9 @@ def _language_of_arguments(arguments: list[str]) -> str | None:
 def main() -> None:
     """Run one command and exit with its code."""
     i18n.use(_language_of_arguments(sys.argv[1:]) or os.environ.get("REPATRIA_LANG"))
-    from repatria.cli.app import build_app
+    from repatria.cli.app import run_app
 
-    build_app()(prog_name="repatria")
+    sys.exit(run_app(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from repatria.i18n import _
 
@@ -56,7 +56,8 @@ def store_name(text: str) -> tuple[str, str] | None:
 def absolute(text: str, folder: Path) -> str:
     """Return the URI that `text` means to a file in `folder`: paths and relative `file://` URIs are made absolute.
 
-    ValueError, with a translated sentence, if it is no URI of a store.
+    In a `file://` URI characters may be escaped (`%20`), in a path they stand for themselves. ValueError, with a
+    translated sentence, if it is no URI of a store.
     """
     if not text:
         raise ValueError(_('is empty; write a URI such as "s3://bucket/path", or a folder.'))
@@ -68,7 +69,7 @@ def absolute(text: str, folder: Path) -> str:
                     name=named[0], text=text
                 )
             )
-        return _file_uri(text, folder)
+        return _file_uri(folder.absolute() / Path(text).expanduser())
     if scheme[1].lower() not in SCHEMES:
         raise ValueError(
             _("{scheme}:// is not supported; it may be {schemes}.").format(
@@ -76,12 +77,12 @@ def absolute(text: str, folder: Path) -> str:
             )
         )
     if scheme[1].lower() == "file":
-        return _file_uri(text[scheme.end() :], folder)
+        return _file_uri(folder.absolute() / unquote(text[scheme.end() :].removeprefix("localhost")))
     return _checked_remote(text)
 
 
-def _file_uri(path: str, folder: Path) -> str:
-    return f"file://{posixpath.normpath(folder.absolute() / Path(path).expanduser())}"
+def _file_uri(path: Path) -> str:
+    return f"file://{quote(posixpath.normpath(path), errors='surrogateescape')}"
 
 
 def _checked_remote(text: str) -> str:
@@ -103,7 +104,7 @@ def location(place: Place) -> Location:
     """Return where a store lies, for comparing; its URI is absolute."""
     scheme, _separator, rest = place.uri.partition("://")
     if scheme == "file":
-        return Location((scheme,), Path(rest).resolve().parts)
+        return Location((scheme,), Path(unquote(rest)).resolve().parts)
     parts = urlsplit(place.uri)
     path = tuple(part for part in posixpath.normpath(parts.path).split("/") if part not in {"", "."})
     if scheme == "s3":
@@ -118,4 +119,6 @@ def named_uri(stores: Mapping[str, Place], text: str) -> tuple[str, Place | None
         return text, None
     store = stores[named[0]]
     path = named[1].strip("/")
+    if not store.uri.startswith("s3://"):
+        path = quote(path, errors="surrogateescape")
     return (f"{store.uri.rstrip('/')}/{path}" if path else store.uri), store

@@ -9,16 +9,19 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from repatria import __version__
+from repatria.cli.completion import completed
 from repatria.cli.output import LOG, Output
+from repatria.cli.spoken import SpokenCommand
 from repatria.errors import InternalError, InterruptedByUserError, RepatriaError
 from repatria.i18n import _
 
 Command = Callable[..., int | None]
+Language = Literal["fr", "en"]
 
 
 def _shared_parameters() -> list[inspect.Parameter]:
@@ -40,7 +43,9 @@ def _shared_parameters() -> list[inspect.Parameter]:
             Annotated[Path | None, flag("--log-file", help=_("Append messages, free of object names, to a file."))],
             None,
         ),
-        option("lang", Annotated[str | None, flag("--lang", help=_("Language: fr or en."))], None),
+        option(
+            "lang", Annotated[Literal["fr", "en"] | None, flag("--lang", help=_("Language of all messages."))], None
+        ),
     ]
 
 
@@ -53,7 +58,12 @@ def command(app: typer.Typer, name: str, *, help: str) -> Callable[[Command], Co
 
     def register(function: Command) -> Command:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        own = [
+            parameter.replace(
+                kind=inspect.Parameter.KEYWORD_ONLY, annotation=completed(parameter.annotation, parameter.name)
+            )
+            for parameter in own
+        ]
 
         @functools.wraps(function)
         def framed(**given: Any) -> None:
@@ -65,7 +75,7 @@ def command(app: typer.Typer, name: str, *, help: str) -> Callable[[Command], Co
         parameters = own + _shared_parameters()
         framed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
         framed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        app.command(name, help=help)(framed)
+        app.command(name, cls=SpokenCommand, help=help)(framed)
         return function
 
     return register

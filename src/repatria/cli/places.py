@@ -2,11 +2,12 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from repatria.errors import UsageError
 
 FILE_NAME = "place.json"
 
@@ -24,16 +25,14 @@ class RememberedPlace:
 
 def remember(state: Path, dataset_id: str, place: RememberedPlace) -> None:
     """Keep a dataset's place; a state folder that cannot be written to is no error, the id is then not enough."""
-    file = state / "datasets" / dataset_id / FILE_NAME
+    from repatria.work.state import StateFolder, write_whole
+
     if remembered(state, dataset_id) == place:
         return
-    aside = file.with_name(f".{FILE_NAME}.{os.getpid()}")
     manifest = str(place.manifest) if place.manifest else None
     fields = {"uri": place.uri, "endpoint": place.endpoint, "profile": place.profile, "manifest": manifest}
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(fields) + "\n", encoding="utf-8")
-        aside.replace(file)
+    with contextlib.suppress(UsageError):
+        write_whole(StateFolder(state).dataset(dataset_id) / FILE_NAME, json.dumps(fields).encode() + b"\n")
 
 
 def remembered(state: Path, dataset_id: str) -> RememberedPlace | None:
