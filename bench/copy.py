@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import MIB, Measure, Report, Work, rounds_wanted, s3_server, write_objects
+from bench.harness import MIB, Measure, Report, Work, rounds_wanted, s3_server, write_objects
 
 CASES: dict[str, tuple[list[int], tuple[str, ...], str]] = {
     "many": ([8 * 1024] * 10_000, ("--transfers", "32"), ">= 3"),

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import MIB, Measure, Report, Work, long_thin_link, rounds_wanted, s3_server, write_objects
+from bench.harness import MIB, Measure, Report, Work, long_thin_link, rounds_wanted, s3_server, write_objects
 
 KIB = 1024
 CASES = {
