@@ -1,12 +1,41 @@
 """The index of a bundle: SQLite, built in memory and read through the decryptor (docs/formats/index.md)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from itertools import islice
+from operator import attrgetter
+from typing import TypeVar
 
-from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow, Tombstone, VolumeRow
+import apsw
+
+from repatria.bundle import schema, vfs
+from repatria.bundle.ahead import ReadAhead
+from repatria.bundle.errors import MalformedError
+from repatria.bundle.rows import (
+    PAGES_PER_DOCUMENT,
+    DocumentRow,
+    MemberRow,
+    ObjectRow,
+    PageRow,
+    Tombstone,
+    VolumeRow,
+    path_bytes,
+    path_text,
+)
+from repatria.crypt.seek import ByteRanges
+from repatria.i18n import _
+from repatria.model import ObjectKind
 
 Value = str | bytes | int | float | None
+_Row = TypeVar("_Row", VolumeRow, MemberRow, Tombstone, DocumentRow, PageRow)
+_BATCH = 256
+_LONGEST_VALUE = 64 << 20
+_VALUES: dict[str, Callable[[object], tuple[Value, ...]]] = {
+    table: attrgetter(*columns) for table, columns in schema.COLUMNS.items()
+}
+_PATHS = tuple(schema.COLUMNS["objects"].index(column) for column in ("path", "link_target"))
+_KINDS = frozenset({str(ObjectKind.FILE), str(ObjectKind.SYMLINK), str(ObjectKind.DIRECTORY)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +46,7 @@ class IndexMeta:
     bundle: str
     index: int
     first_volume: int
+    """0, like `last_volume`, if the index has no volumes."""
     last_volume: int
 
 
@@ -33,59 +63,253 @@ class IndexRows:
 
 
 def build_index(meta: IndexMeta, rows: IndexRows) -> bytes:
-    """Return the payload of an index: a SQLite database made in memory."""
-    raise NotImplementedError
+    """Return the payload of an index: a SQLite database made in memory, nothing of which ever touches a disk."""
+    database = apsw.Connection(":memory:")
+    try:
+        database.execute(
+            "PRAGMA page_size=4096; PRAGMA temp_store=MEMORY; PRAGMA journal_mode=OFF;"
+            f"PRAGMA application_id={schema.APPLICATION_ID}; PRAGMA user_version={schema.USER_VERSION}"
+        ).fetchall()  # apsw stops at the first row until it is fetched
+        with database:
+            database.execute(schema.TABLES)
+            _insert(database, "meta", _meta_values(meta))
+            _insert(database, "objects", map(_object_values, rows.objects))
+            _insert(database, "volumes", map(_VALUES["volumes"], rows.volumes))
+            _insert(database, "members", map(_VALUES["members"], rows.members))
+            _insert(database, "tombstones", map(_VALUES["tombstones"], rows.tombstones))
+            _insert(database, "documents", map(_VALUES["documents"], rows.documents))
+            found = _insert_pages(database, rows.pages)
+            database.execute(schema.INDEXES)
+        if found:
+            database.execute("INSERT INTO pages_text(pages_text) VALUES('optimize')")
+            database.execute("INSERT INTO pages_grams(pages_grams) VALUES('optimize')")
+            database.execute("VACUUM")  # what the merging freed would otherwise be kept and sent
+        return database.serialize("main")
+    finally:
+        database.close()
 
 
 class Index:
     """An open index; read lazily, safe from several threads."""
 
-    meta: IndexMeta
+    def __init__(self, payload: ByteRanges) -> None:
+        """Open the database in `payload`, a `DecryptingReader` or `InMemory`.
 
-    def __init__(self, payload: BinaryIO) -> None:
-        """Open the database in `payload`, a seekable stream (a `DecryptingReader`, or `io.BytesIO`)."""
-        raise NotImplementedError
+        MalformedError if it is no index that this version understands, or holds what an index never holds.
+        """
+        self._lock = threading.RLock()
+        try:
+            self._database = vfs.connect(ReadAhead(payload))
+        except apsw.Error as error:
+            raise _malformed(error) from error
+        _restrict(self._database)
+        self._check_schema()
+        self.meta = self._read_meta()
 
     def query(self, sql: str, bindings: Sequence[Value] = ()) -> Iterator[tuple[Value, ...]]:
-        """Yield the rows of one SELECT; nothing else is possible."""
-        raise NotImplementedError
+        """Yield the rows of one SELECT, fetched in batches; nothing that writes is possible."""
+        try:
+            with self._lock:
+                cursor = self._database.cursor()
+                cursor.execute(sql, tuple(bindings))
+            while True:
+                with self._lock:
+                    batch = list(islice(cursor, _BATCH))
+                yield from batch
+                if len(batch) < _BATCH:
+                    return
+        except (apsw.Error, UnicodeDecodeError, EOFError) as error:
+            raise _malformed(error) from error
 
     def objects(self) -> Iterator[ObjectRow]:
         """Yield every object row, by number."""
-        raise NotImplementedError
+        return map(_object_row, self.query(_select("objects") + " ORDER BY number"))
 
     def object(self, number: int) -> ObjectRow | None:
         """Return one object's row."""
-        raise NotImplementedError
+        return next(map(_object_row, self.query(_select("objects") + " WHERE number = ?", (number,))), None)
 
     def find(self, path: str) -> list[ObjectRow]:
         """Return the rows of a path, the highest number first."""
-        raise NotImplementedError
+        sql = _select("objects") + " WHERE path = ? ORDER BY number DESC"
+        return list(map(_object_row, self.query(sql, (_path_value(path),))))
 
     def volumes(self) -> Iterator[VolumeRow]:
         """Yield the volumes by number."""
-        raise NotImplementedError
+        return self._rows(VolumeRow, schema.VOLUME, _select("volumes") + " ORDER BY number")
 
     def members(self, volume: int) -> Iterator[MemberRow]:
         """Yield the members of a volume in the order in which they lie there."""
-        raise NotImplementedError
+        sql = _select("members") + " WHERE volume = ? ORDER BY offset, object"
+        return self._rows(MemberRow, schema.MEMBER, sql, (volume,))
 
     def members_of(self, number: int) -> list[tuple[MemberRow, VolumeRow]]:
         """Return the members of an object that lie in this index's volumes, in order."""
-        raise NotImplementedError
+        sql = _select("members") + " WHERE object = ? ORDER BY part"
+        members = list(self._rows(MemberRow, schema.MEMBER, sql, (number,)))
+        return [(member, self._volume(member.volume)) for member in members]
 
     def tombstones(self) -> Iterator[Tombstone]:
         """Yield the tombstones."""
-        raise NotImplementedError
+        return self._rows(Tombstone, schema.TOMBSTONE, _select("tombstones") + " ORDER BY object")
 
     def documents(self) -> Iterator[DocumentRow]:
         """Yield the documents by number."""
-        raise NotImplementedError
+        return self._rows(DocumentRow, schema.DOCUMENT, _select("documents") + " ORDER BY number")
 
     def pages(self, document: int) -> Iterator[PageRow]:
         """Yield the pages of a document in order; `stems` and `grams` are not kept and come back empty."""
-        raise NotImplementedError
+        sql = _select("pages") + " WHERE document = ? ORDER BY page"
+        return self._rows(PageRow, schema.PAGE, sql, (document,))
+
+    def check(self) -> None:
+        """Read the whole database and raise MalformedError unless SQLite finds it sound."""
+        if list(self.query("PRAGMA quick_check(1)")) != [("ok",)]:
+            raise MalformedError(_("SQLite finds the database of the index damaged."))
 
     def close(self) -> None:
-        """Let go of the database and its stream."""
-        raise NotImplementedError
+        """Let go of the database."""
+        with self._lock:
+            self._database.close(True)
+
+    def _rows(
+        self, form: Callable[..., _Row], shape: schema.Shape, sql: str, bindings: Sequence[Value] = ()
+    ) -> Iterator[_Row]:
+        for values in self.query(sql, bindings):
+            _check_shape(values, shape)
+            yield form(*values)
+
+    def _volume(self, number: int) -> VolumeRow:
+        for row in self._rows(VolumeRow, schema.VOLUME, _select("volumes") + " WHERE number = ?", (number,)):
+            return row
+        raise MalformedError(_("The index names a volume that it does not describe."))
+
+    def _check_schema(self) -> None:
+        """Refuse what an index never holds: another program's database, views, triggers, computed columns."""
+        identity = [*self.query("PRAGMA application_id"), *self.query("PRAGMA user_version")]
+        if identity != [(schema.APPLICATION_ID,), (schema.USER_VERSION,)]:
+            raise MalformedError(_("This is no index that this version of Repatria understands."))
+        for kind, name, sql in self.query("SELECT type, name, sql FROM sqlite_schema"):
+            virtual = isinstance(sql, str) and sql.lstrip().upper().startswith("CREATE VIRTUAL")
+            if kind not in {"table", "index"} or (virtual and name not in schema.FULL_TEXT):
+                raise MalformedError(_("The index holds something that an index never holds (views, triggers)."))
+        for table, columns in schema.COLUMNS.items():
+            found = {
+                name: hidden for name, hidden in self.query("SELECT name, hidden FROM pragma_table_xinfo(?)", (table,))
+            }
+            if any(found.get(column) != 0 for column in columns):
+                raise MalformedError(_("A table of the index is not as it must be."))
+
+    def _read_meta(self) -> IndexMeta:
+        values = {str(key): str(value) for key, value in self.query("SELECT key, value FROM meta")}
+        try:
+            if values["format"] != schema.FORMAT:
+                raise MalformedError(_("This is no index that this version of Repatria understands."))
+            return IndexMeta(
+                dataset=values["dataset"],
+                bundle=values["bundle"],
+                index=int(values["index"]),
+                first_volume=int(values["first_volume"]),
+                last_volume=int(values["last_volume"]),
+            )
+        except (KeyError, ValueError) as error:
+            raise MalformedError(_("The index does not say what it belongs to.")) from error
+
+
+def _restrict(database: apsw.Connection) -> None:
+    """Let a hostile database do nothing but be read (https://sqlite.org/security.html)."""
+    for setting, value in (
+        (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
+        (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
+        (apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
+        (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0),
+        (apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0),
+    ):
+        database.config(setting, value)
+    for limit, most in (
+        (apsw.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE),
+        (apsw.SQLITE_LIMIT_SQL_LENGTH, 100_000),
+        (apsw.SQLITE_LIMIT_COLUMN, 100),
+        (apsw.SQLITE_LIMIT_EXPR_DEPTH, 100),
+        (apsw.SQLITE_LIMIT_COMPOUND_SELECT, 10),
+        (apsw.SQLITE_LIMIT_ATTACHED, 0),
+        (apsw.SQLITE_LIMIT_WORKER_THREADS, 0),
+    ):
+        database.limit(limit, most)
+    database.execute(
+        "PRAGMA temp_store=MEMORY; PRAGMA query_only=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
+        "PRAGMA cache_size=-2000"
+    ).fetchall()  # apsw stops at the first row until it is fetched
+
+
+def _malformed(error: Exception) -> MalformedError:
+    return MalformedError(_("The index cannot be read as a database ({reason}).").format(reason=type(error).__name__))
+
+
+def _select(table: str) -> str:
+    columns = ", ".join(f'"{column}"' for column in schema.COLUMNS[table])
+    return f"SELECT {columns} FROM {table}"  # noqa: S608 -- a table and columns of schema.COLUMNS, no outside text
+
+
+def _insert(database: apsw.Connection, table: str, rows: Iterable[tuple[Value, ...]]) -> None:
+    places = ", ".join("?" * len(schema.COLUMNS[table]))
+    database.executemany(f"INSERT INTO {table} VALUES({places})", rows)
+
+
+def _insert_pages(database: apsw.Connection, pages: Iterable[PageRow]) -> bool:
+    """Insert the pages and their words; return whether there were any."""
+    found = False
+    for row in pages:
+        if not 1 <= row.page < PAGES_PER_DOCUMENT:
+            raise ValueError("a document has at most 99,999 pages")
+        _insert(database, "pages", [_VALUES["pages"](row)])
+        place = row.document * PAGES_PER_DOCUMENT + row.page
+        words = (place, row.text, row.stems)
+        database.execute("INSERT INTO pages_text(rowid, text, stems) VALUES(?, ?, ?)", words)
+        database.execute("INSERT INTO pages_grams(rowid, text) VALUES(?, ?)", (place, row.grams))
+        found = True
+    return found
+
+
+def _meta_values(meta: IndexMeta) -> list[tuple[str, str]]:
+    return [
+        ("format", schema.FORMAT),
+        ("dataset", meta.dataset),
+        ("bundle", meta.bundle),
+        ("index", str(meta.index)),
+        ("first_volume", str(meta.first_volume)),
+        ("last_volume", str(meta.last_volume)),
+    ]
+
+
+def _object_values(row: ObjectRow) -> tuple[Value, ...]:
+    values = list(_VALUES["objects"](row))
+    for at in _PATHS:
+        values[at] = None if values[at] is None else _path_value(values[at])
+    return tuple(values)
+
+
+def _object_row(values: tuple[Value, ...]) -> ObjectRow:
+    _check_shape(values, schema.OBJECT)
+    values = tuple(
+        path_text(value) if isinstance(value, bytes) and at in _PATHS else value for at, value in enumerate(values)
+    )
+    row = ObjectRow(*values)  # type: ignore[arg-type]  # the shape was checked
+    if row.kind not in _KINDS or len(row.sha256) != 32 or len(row.salt) != 16 or row.size < 0 or row.number < 1:
+        raise MalformedError(_("A row of the index is not as it must be."))
+    return row
+
+
+def _path_value(path: str) -> str | bytes:
+    """Return a path as a TEXT or BLOB value: text only if the bytes are UTF-8 without NUL."""
+    raw = path_bytes(path)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return raw
+    return raw if "\x00" in text else text
+
+
+def _check_shape(values: Sequence[Value], shape: schema.Shape) -> None:
+    if len(values) != len(shape) or not all(map(isinstance, values, shape)):
+        raise MalformedError(_("A row of the index is not as it must be."))
