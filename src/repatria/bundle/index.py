@@ -284,8 +284,9 @@ def _meta_values(meta: IndexMeta) -> list[tuple[str, str]]:
 
 def _object_values(row: ObjectRow) -> tuple[Value, ...]:
     values = list(_VALUES["objects"](row))
-    for at in _PATHS:
-        values[at] = None if values[at] is None else _path_value(values[at])
+    for place in _PATHS:
+        text = values[place]
+        values[place] = _path_value(text) if isinstance(text, str) else text
     return tuple(values)
 
 
