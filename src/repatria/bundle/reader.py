@@ -1,14 +1,33 @@
-"""Reads bundles: signature first, then the digests of indexes, then lazily, by ranges."""
+"""Reads bundles: signature first, then the heads of indexes, then lazily, by ranges."""
 
+import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Self
+from contextlib import suppress
+from functools import cached_property
 
-from repatria.bundle.index import Index
-from repatria.bundle.rows import MemberRow, ObjectRow, VolumeRow
-from repatria.bundle.statement import Statement
+from repatria.bundle import layout
+from repatria.bundle.ahead import ReadAhead
+from repatria.bundle.errors import AlteredError, BrokenChainError, MalformedError
+from repatria.bundle.files import BundleFolder, FileRanges
+from repatria.bundle.index import Index, IndexMeta
+from repatria.bundle.rows import MemberRow, ObjectRow, VolumeRow, path_bytes
+from repatria.bundle.statement import MAX_DOCUMENT, NAMESPACE, IndexEntry, Statement, parse_statement
+from repatria.crypt import sshsig
 from repatria.crypt.identity import Identity
+from repatria.crypt.seek import DecryptingReader
 from repatria.crypt.sshsig import SigningKey
+from repatria.errors import CryptError, RepatriaError
+from repatria.i18n import _
+from repatria.model import ObjectKind
 from repatria.store.base import Store
+
+_PIECE = 1 << 20
+_OPEN_VOLUMES = 4
+_SIGNATURE_LIMIT = 64 << 10
+
+Place = tuple[MemberRow, VolumeRow]
 
 
 class Bundle:
@@ -18,99 +37,190 @@ class Bundle:
         self.store = store
         self.dataset_id = dataset_id
         self.bundle_id = bundle_id
-        self.identities = identities
+        self.identities = tuple(identities)
+        self.folder = BundleFolder(store, dataset_id, bundle_id)
+        self._lock = threading.RLock()
+        self._indexes: tuple[Index, ...] | None = None
+        self._volumes: OrderedDict[int, ReadAhead] = OrderedDict()
+        self._latest_place = 0
 
     @property
     def uri(self) -> str:
         """Where the bundle lies."""
-        raise NotImplementedError
+        return self.folder.uri
 
     @property
     def statement(self) -> Statement:
-        """The statement, its signature verified; who signed it is for the caller to judge (`signing_key`)."""
-        raise NotImplementedError
+        """The statement, its signature verified; who signed it is for the caller to judge (`signing_key`).
+
+        CryptError for a wrong signature, BrokenChainError if it is the statement of another bundle.
+        """
+        return self._signed[1]
 
     @property
     def statement_sha256(self) -> str:
         """The SHA-256 of `statement.json`, in hexadecimal: what the next bundle and `--expect-head` name."""
-        raise NotImplementedError
+        return hashlib.sha256(self._signed[0]).hexdigest()
 
     @property
     def signing_key(self) -> SigningKey:
         """The key that signed the statement."""
-        raise NotImplementedError
+        return self._signed[2]
 
     def indexes(self) -> tuple[Index, ...]:
         """Return the indexes, opened; CryptError if no identity opens them."""
-        raise NotImplementedError
+        with self._lock:
+            if self._indexes is None:
+                self._indexes = self._open_indexes()
+            return self._indexes
 
     def objects(self) -> Iterator[ObjectRow]:
         """Yield the rows of this bundle's own objects, by number within each index."""
-        raise NotImplementedError
+        for index in self.indexes():
+            yield from index.objects()
 
     def object(self, number: int) -> ObjectRow | None:
         """Return the row of one object of this bundle."""
-        raise NotImplementedError
+        found = (index.object(number) for index in self.indexes())
+        return next((row for row in found if row is not None), None)
 
     def find(self, path: str) -> list[ObjectRow]:
         """Return the rows of a path in this bundle, the highest number first."""
-        raise NotImplementedError
+        rows = [row for index in self.indexes() for row in index.find(path)]
+        return sorted(rows, key=lambda row: row.number, reverse=True)
 
-    def places(self, row: ObjectRow) -> list[tuple[MemberRow, VolumeRow]]:
-        """Return where an object lies: its members in order; AlteredError unless they make up the whole object."""
-        raise NotImplementedError
+    def buried(self) -> dict[int, str]:
+        """Return the tombstones of this bundle: object number -> when it was seen gone (RFC 3339)."""
+        return {stone.object: stone.seen_gone for index in self.indexes() for stone in index.tombstones()}
+
+    def places(self, row: ObjectRow) -> list[Place]:
+        """Return where an object lies: its members in order; MalformedError unless they make up the whole object."""
+        indexes = self.indexes()
+        places: list[Place] = []
+        for at in self._likely_order(len(indexes)):
+            found = indexes[at].members_of(row.number)
+            if found:
+                self._latest_place = at
+                places = sorted(places + found, key=lambda place: place[0].part)
+                if is_whole(row, [member for member, _volume in places]):
+                    return places
+        raise MalformedError(
+            _("The index does not say where the whole of object {number} lies.").format(number=row.number)
+        )
 
     def read_object(self, row: ObjectRow, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield an object's bytes; of a whole object AlteredError at the end if its digest is wrong.
 
-        Objects are read fastest in the order of `places`: the volumes read last are kept open.
+        A symlink's bytes are its target, a directory has none. Objects are read fastest in the order in which they lie
+        (`places`): the volumes read last are kept open.
         """
-        raise NotImplementedError
+        end = row.size if length is None else min(start + length, row.size)
+        if start > 0 or end < row.size:
+            yield from self._range(row, start, end)
+            return
+        digest = hashlib.sha256()
+        for chunk in self._range(row, 0, row.size):
+            digest.update(chunk)
+            yield chunk
+        if digest.digest() != row.sha256:
+            raise AlteredError(
+                _("Object {number} of the bundle {bundle} is not what was signed: its SHA-256 is wrong.").format(
+                    number=row.number, bundle=self.bundle_id
+                ),
+                advice=_("Do not use what was read of it. Run `repatria verify`; restore from a second copy."),
+            )
 
     def close(self) -> None:
         """Close indexes and volumes; the store stays open."""
-        raise NotImplementedError
+        with self._lock:
+            for index in self._indexes or ():
+                index.close()
+            self._indexes = None
+            self._volumes.clear()
+
+    @cached_property
+    def _signed(self) -> tuple[bytes, Statement, SigningKey]:
+        data = self.folder.fetch(layout.STATEMENT, MAX_DOCUMENT)
+        signature = self.folder.fetch(layout.STATEMENT_SIGNATURE, _SIGNATURE_LIMIT)
+        key = sshsig.verify(signature.decode("ascii", "replace"), data, NAMESPACE)
+        statement = parse_statement(data)
+        if (statement.dataset.id, statement.bundle) != (self.dataset_id, self.bundle_id):
+            raise BrokenChainError(
+                _("What lies as {here} is the bundle {there}: it was moved or copied there.").format(
+                    here=f"{self.dataset_id}/{self.bundle_id}", there=f"{statement.dataset.id}/{statement.bundle}"
+                ),
+                advice=_("Do not rely on it. Ask who has access to the store, and verify the whole dataset."),
+            )
+        return data, statement, key
+
+    def _open_indexes(self) -> tuple[Index, ...]:
+        if not self.identities:
+            raise CryptError(
+                _("The bundle {bundle} opens only with an identity (a private key).").format(bundle=self.bundle_id),
+                advice=_("Give it with -i FILE, or set REPATRIA_IDENTITY."),
+            )
+        opened: list[Index] = []
+        try:
+            for number, entry in enumerate(self.statement.indexes, 1):
+                opened.append(self._open_index(number, entry))
+        except RepatriaError:
+            for index in opened:
+                index.close()
+            raise
+        return tuple(opened)
+
+    def _open_index(self, number: int, entry: IndexEntry) -> Index:
+        head = bytes.fromhex(entry.head_sha256)
+        index = Index(
+            DecryptingReader(FileRanges(self.folder, entry.name, entry.size), self.identities, head_sha256=head)
+        )
+        expected = IndexMeta(self.dataset_id, self.bundle_id, number, entry.first_volume, entry.last_volume)
+        if index.meta != expected or entry.name != layout.index_path(number):
+            index.close()
+            raise MalformedError(_("{path} is the index of something else.").format(path=entry.name))
+        return index
+
+    def _likely_order(self, count: int) -> list[int]:
+        """Return the indexes to ask for an object's members: that of the object before, then the latest first."""
+        order = list(range(count - 1, -1, -1))
+        with suppress(ValueError):
+            order.remove(self._latest_place)
+            order.insert(0, self._latest_place)
+        return order
+
+    def _range(self, row: ObjectRow, start: int, end: int) -> Iterator[bytes]:
+        if row.kind == ObjectKind.SYMLINK:
+            yield path_bytes(row.link_target or "")[start:end]
+            return
+        for member, volume in self.places(row) if start < end else ():
+            first, last = max(start, member.start), min(end, member.start + member.length)
+            for at in range(first, last, _PIECE):
+                offset = member.offset + at - member.start
+                yield self._volume(volume).read_at(offset, min(_PIECE, last - at))
+
+    def _volume(self, volume: VolumeRow) -> ReadAhead:
+        with self._lock:
+            reader = self._volumes.get(volume.number)
+        if reader is None:
+            ranges = FileRanges(self.folder, layout.volume_path(volume.number), volume.size)
+            reader = ReadAhead(DecryptingReader(ranges, self.identities, head_sha256=volume.head_sha256))
+        with self._lock:
+            self._volumes[volume.number] = reader
+            self._volumes.move_to_end(volume.number)
+            while len(self._volumes) > _OPEN_VOLUMES:
+                self._volumes.popitem(last=False)
+        return reader
 
 
-class Chain:
-    """The finished bundles of a dataset up to one of them, the oldest first: the dataset as it stood then."""
-
-    bundles: tuple[Bundle, ...]
-
-    @classmethod
-    def load(
-        cls,
-        store: Store,
-        dataset_id: str,
-        upto: str | None = None,
-        identities: Sequence[Identity] = (),
-        *,
-        only: bool = False,
-    ) -> Self:
-        """Link the chain that ends with bundle `upto` (an id; without one, the head).
-
-        NotFoundError if there is no finished bundle, BrokenChainError for a fork or a missing base. With `only`, that
-        bundle alone.
-        """
-        raise NotImplementedError
-
-    @property
-    def head(self) -> Bundle:
-        """The latest bundle."""
-        return self.bundles[-1]
-
-    def objects(self, *, with_gone: bool = False) -> Iterator[tuple[Bundle, ObjectRow]]:
-        """Yield every object as the dataset stood; `with_gone` also those replaced or buried."""
-        raise NotImplementedError
-
-    def find(self, path: str) -> tuple[Bundle, ObjectRow] | None:
-        """Return the object that stood at `path`."""
-        raise NotImplementedError
-
-    def by_number(self, number: int) -> tuple[Bundle, ObjectRow] | None:
-        """Return an object by its number, replaced or buried ones included."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Close every bundle; the store stays open."""
-        raise NotImplementedError
+def is_whole(row: ObjectRow, members: Sequence[MemberRow]) -> bool:
+    """Return whether members in the order of their parts are exactly the object: none wanting, none twice."""
+    length = row.size if row.kind == ObjectKind.FILE else 0
+    parts = [member.part for member in members]
+    if parts not in ([0], list(range(1, len(parts) + 1))) or not parts:
+        return False
+    at = 0
+    for member in members:
+        if member.start != at:
+            return False
+        at += member.length
+    return at == length

@@ -1,0 +1,153 @@
+"""The chain of a dataset's bundles: the dataset as it stood when one of them was made."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from repatria.bundle.errors import BrokenChainError
+from repatria.bundle.files import finished_bundles
+from repatria.bundle.reader import Bundle
+from repatria.bundle.rows import ObjectRow, path_bytes
+from repatria.crypt.identity import Identity
+from repatria.errors import NotFoundError
+from repatria.i18n import _
+from repatria.store.base import Store
+from repatria.store.registry import public_uri
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Whether an object of a chain still stands at its end."""
+
+    stands: bool
+    gone_since: str | None = None
+    """RFC 3339 time at which it was seen gone; None if a later object took its place."""
+
+
+_STANDS = Fate(stands=True)
+_REPLACED = Fate(stands=False)
+
+
+class Chain:
+    """Finished bundles of a dataset, each following the one before; the oldest first."""
+
+    def __init__(self, bundles: Sequence[Bundle]) -> None:
+        self.bundles = tuple(bundles)
+
+    @classmethod
+    def load(
+        cls,
+        store: Store,
+        dataset_id: str,
+        upto: str | None = None,
+        identities: Sequence[Identity] = (),
+        *,
+        only: bool = False,
+    ) -> Self:
+        """Link the chain that ends with bundle `upto` (a whole id; without one, the head).
+
+        NotFoundError if there is no such finished bundle, BrokenChainError for a fork or a missing base. With `only`,
+        that bundle alone.
+        """
+        found = finished_bundles(store, dataset_id)
+        if not found or (upto is not None and upto not in found):
+            wanted = dataset_id if upto is None else f"{dataset_id}@{upto}"
+            raise NotFoundError(
+                _("There is no finished bundle {wanted} in {store}.").format(
+                    wanted=wanted, store=public_uri(store.uri)
+                ),
+                advice=_("`repatria bundles` lists what is there; an unfinished bundle is finished by its next run."),
+            )
+        last = Bundle(store, dataset_id, upto or found[-1], identities)
+        bundles = [last] if only else _linked(last, set(found))
+        if upto is None and not only and len(bundles) < len(found):
+            raise BrokenChainError(
+                _("The bundles of {dataset} in {store} do not form one line: {count} stand outside it.").format(
+                    dataset=dataset_id, store=public_uri(store.uri), count=len(found) - len(bundles)
+                ),
+                advice=_("`repatria verify` names them. To read one line all the same, give DATASET@BUNDLE."),
+            )
+        return cls(bundles)
+
+    @property
+    def head(self) -> Bundle:
+        """The latest bundle."""
+        return self.bundles[-1]
+
+    def objects(self, *, with_gone: bool = False) -> Iterator[tuple[Bundle, ObjectRow]]:
+        """Yield every object as the dataset stood; `with_gone` also those replaced or buried."""
+        for bundle, row, fate in self.history():
+            if fate.stands or with_gone:
+                yield bundle, row
+
+    def history(self) -> Iterator[tuple[Bundle, ObjectRow, Fate]]:
+        """Yield every object that the chain holds, with its fate: bundle by bundle, the latest first."""
+        later: set[bytes] = set()
+        for bundle in reversed(self.bundles):
+            here: set[bytes] = set()
+            for row in bundle.objects():
+                mark = hashlib.blake2b(path_bytes(row.path), digest_size=16).digest()
+                if bundle is not self.bundles[0]:
+                    here.add(mark)
+                yield bundle, row, self._fate(row, replaced=mark in later)
+            later |= here
+
+    def find(self, path: str) -> tuple[Bundle, ObjectRow] | None:
+        """Return the object that stood at `path`."""
+        for bundle in reversed(self.bundles):
+            rows = bundle.find(path)
+            for row in rows:
+                if row.number not in self._buried:
+                    return bundle, row
+            if rows:
+                return None
+        return None
+
+    def by_number(self, number: int) -> tuple[Bundle, ObjectRow] | None:
+        """Return an object by its number, replaced or buried ones included."""
+        for bundle in self.bundles:
+            if bundle.statement.objects.first <= number < bundle.statement.objects.next:
+                row = bundle.object(number)
+                if row is not None:
+                    return bundle, row
+        return None
+
+    def close(self) -> None:
+        """Close every bundle; the store stays open."""
+        for bundle in self.bundles:
+            bundle.close()
+
+    @cached_property
+    def _buried(self) -> dict[int, str]:
+        return {number: when for bundle in self.bundles for number, when in bundle.buried().items()}
+
+    def _fate(self, row: ObjectRow, *, replaced: bool) -> Fate:
+        if row.number in self._buried:
+            return Fate(stands=False, gone_since=self._buried[row.number])
+        return _REPLACED if replaced else _STANDS
+
+
+def _linked(last: Bundle, found: set[str]) -> list[Bundle]:
+    """Return the line of bundles that ends with `last`, the oldest first."""
+    line = [last]
+    while (previous := line[-1].statement.previous) is not None:
+        here = line[-1]
+        if previous.bundle not in found or previous.bundle >= here.bundle_id:
+            raise BrokenChainError(
+                _("The bundle {bundle} builds on {base}, which is missing.").format(
+                    bundle=here.bundle_id, base=previous.bundle
+                ),
+                advice=_("Bring the missing bundle back from a second copy, or read this bundle alone with --only."),
+            )
+        base = Bundle(here.store, here.dataset_id, previous.bundle, here.identities)
+        if base.statement_sha256 != previous.sha256:
+            raise BrokenChainError(
+                _("The bundle {base} is not the one that {bundle} builds on.").format(
+                    bundle=here.bundle_id, base=previous.bundle
+                ),
+                advice=_("Somebody put another bundle in its place: bring the right one back from a second copy."),
+            )
+        line.append(base)
+    return line[::-1]
