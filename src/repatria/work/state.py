@@ -9,7 +9,6 @@
     lock                   held by the run under way
     journal.db             see `repatria.work.journal`
     trust.json             the signer and head last seen of the dataset's chain
-    manifest.json          where its manifest was when it was last used
 ```
 
 The folder may be shared by a group: files are readable, and writable, by the group exactly as far as the folder is.
@@ -101,22 +100,11 @@ class StateFolder:
     def remembered(self, dataset_id: str) -> Remembered | None:
         """Return what was last seen of a dataset's chain; None if it was never seen from here."""
         kept = self._read_json(dataset_id, "trust.json")
-        return Remembered(**kept) if kept else None
+        return None if kept is None else Remembered(**kept)
 
     def remember(self, dataset_id: str, remembered: Remembered) -> None:
         """Keep what was seen of a dataset's chain, whole or not at all."""
         write_whole(self.dataset(dataset_id) / "trust.json", _json_line(asdict(remembered)))
-
-    def manifest_of(self, dataset_id: str) -> Path | None:
-        """Return where the manifest of a dataset was when it was last used, if it is still there."""
-        kept = self._read_json(dataset_id, "manifest.json")
-        file = Path(kept["file"]) if kept else None
-        return file if file is not None and file.is_file() else None
-
-    def remember_manifest(self, dataset_id: str, file: Path) -> None:
-        """Keep where a dataset's manifest is, so that its id alone finds it next time."""
-        if self.manifest_of(dataset_id) != file.resolve():
-            write_whole(self.dataset(dataset_id) / "manifest.json", _json_line({"file": str(file.resolve())}))
 
     def _read_json(self, dataset_id: str, name: str) -> dict[str, Any] | None:
         file = self.path / "datasets" / dataset_id / name

@@ -1,0 +1,194 @@
+"""How fast and when bytes may flow: a rate for the whole run, and the hours of a window.
+
+Window arithmetic is pure. Hours are those of the wall clock in the dataset's time zone; hours that end before they
+begin (`20:00-06:00`) run into the next day, and days name the day on which hours begin.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from repatria.errors import UsageError
+from repatria.i18n import _
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_SPAN = re.compile(r"(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))?)?\s*(?:(?P<from>\S+?)-(?P<to>\S+))?")
+_CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
+_DAY_MINUTES = 24 * 60
+_HORIZON = 9
+"""Days looked ahead: a week repeats, and a stretch may begin the day before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Hours on some days of the week."""
+
+    days: frozenset[int]
+    """0 is Monday."""
+    start: int
+    """Minutes after midnight."""
+    end: int
+    """Minutes after the same midnight: beyond 1,440 it is the next day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One time in which work may be done, from `opens` up to `closes`."""
+
+    opens: datetime
+    closes: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When work may be done; without spans, always."""
+
+    spans: tuple[Span, ...] = ()
+    zone: tzinfo = UTC
+
+    def stretches(self, now: datetime) -> Iterator[Stretch]:
+        """Yield the open times that end after `now`, in order, without end; a window that never closes has none."""
+        if self.always_open(now):
+            return
+        told = now
+        while True:
+            for stretch in self._around(told):
+                # What touches the horizon may go on beyond it: the next round, which begins later, tells its true end.
+                if told < stretch.closes < told + timedelta(days=_HORIZON - 2):
+                    yield stretch
+                    told = stretch.closes
+            told = max(told, now) + timedelta(minutes=1)
+
+    def always_open(self, now: datetime) -> bool:
+        """Return whether the window does not close within a week."""
+        if not self.spans:
+            return True
+        return any(
+            stretch.opens <= now and stretch.closes >= now + timedelta(days=_HORIZON - 2)
+            for stretch in self._around(now)
+        )
+
+    def closes(self, now: datetime) -> datetime | None:
+        """Return when the window closes, `now` itself if it is closed; None if it never does."""
+        if self.always_open(now):
+            return None
+        stretch = next(self.stretches(now))
+        return stretch.closes if stretch.opens <= now else now
+
+    def opens(self, now: datetime) -> datetime:
+        """Return when the window opens next, `now` itself if it is open."""
+        if self.always_open(now):
+            return now
+        return max(now, next(self.stretches(now)).opens)
+
+    def _around(self, now: datetime) -> list[Stretch]:
+        midnight = now.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        found = []
+        for ahead in range(-2, _HORIZON):
+            day = midnight + timedelta(days=ahead)
+            for span in self.spans:
+                if day.weekday() in span.days:
+                    found.append(Stretch(self._moment(day, span.start), self._moment(day, span.end)))
+        return list(_merged(found))
+
+    def _moment(self, midnight: datetime, minutes: int) -> datetime:
+        return (midnight + timedelta(minutes=minutes)).replace(tzinfo=self.zone).astimezone(UTC)
+
+
+def _merged(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """Yield stretches that neither overlap nor touch, in order."""
+    current: Stretch | None = None
+    for stretch in sorted(stretches, key=lambda each: each.opens):
+        if current is None:
+            current = stretch
+        elif stretch.opens <= current.closes:
+            current = Stretch(current.opens, max(current.closes, stretch.closes))
+        else:
+            yield current
+            current = stretch
+    if current is not None:
+        yield current
+
+
+def parse_window(text: str | None, zone: tzinfo) -> Window:
+    """Return the window that `20:00-06:00` or `Mon-Fri 20:00-06:00, Sat-Sun` describes; without text, always open."""
+    if text is None:
+        return Window(zone=zone)
+    return Window(tuple(_span(part.strip(), text) for part in text.split(",")), zone)
+
+
+def next_clock_time(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """Return the next moment at which the wall clock in `zone` shows `HH:MM`."""
+    minutes = _minutes(text, text)
+    local = now.astimezone(zone).replace(tzinfo=None)
+    moment = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(minutes=minutes)
+    if moment <= local:
+        moment += timedelta(days=1)
+    return moment.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _span(part: str, text: str) -> Span:
+    match = _SPAN.fullmatch(part)
+    if not part or match is None:
+        raise _wrong(text)
+    days = _days(match["first"], match["last"], text)
+    if match["from"] is None:
+        return Span(days, 0, _DAY_MINUTES)
+    start, end = _minutes(match["from"], text), _minutes(match["to"], text)
+    return Span(days, start, end if end > start else end + _DAY_MINUTES)
+
+
+def _days(first: str | None, last: str | None, text: str) -> frozenset[int]:
+    if first is None:
+        return frozenset(range(7))
+    if first not in _DAYS or (last is not None and last not in _DAYS):
+        raise _wrong(text)
+    start = _DAYS.index(first)
+    length = (_DAYS.index(last) - start) % 7 if last else 0
+    return frozenset((start + ahead) % 7 for ahead in range(length + 1))
+
+
+def _minutes(clock: str, text: str) -> int:
+    match = _CLOCK.fullmatch(clock)
+    if match is None or (match[1] == "24" and match[2] != "00"):
+        raise _wrong(text)
+    return int(match[1]) * 60 + int(match[2])
+
+
+def _wrong(text: str) -> UsageError:
+    return UsageError(
+        _("{text} is no time of the week.").format(text=text),
+        advice=_('Write hours such as "20:00-06:00", or "Mon-Fri 20:00-06:00, Sat-Sun"; a moment such as "06:00".'),
+    )
+
+
+class Throttle:
+    """A token bucket: lets bytes through at a rate that all threads of a run share."""
+
+    def __init__(
+        self,
+        bits_per_second: int | None,
+        wait: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wait = wait
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._free_at = clock()
+        self.bits_per_second = bits_per_second
+        """None: as fast as it goes. May be changed while bytes flow."""
+
+    def take(self, count: int) -> None:
+        """Wait until `count` more bytes may flow; a second's worth may be saved up."""
+        rate = self.bits_per_second
+        if rate is None:
+            return
+        with self._lock:
+            now = self._clock()
+            self._free_at = max(self._free_at, now - 1.0) + count * 8 / rate
+            ahead = self._free_at - now
+        if ahead > 0:
+            self._wait(ahead)

@@ -1,0 +1,204 @@
+"""What a bundle in the making shows at its target: indexes with their checkpoints, and at last the files that finish it.
+
+Every file goes through the journal's outbox: its bytes are kept first, then put, then read back. Whatever interrupts
+that, the next run puts the very same bytes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from repatria.bundle import layout
+from repatria.bundle.closing import PayloadFile, closing_files
+from repatria.bundle.index import IndexMeta, IndexRows, build_index
+from repatria.bundle.merkle import MerkleTree
+from repatria.bundle.rows import Tombstone, VolumeRow
+from repatria.bundle.statement import (
+    Checkpoint,
+    DatasetFacts,
+    FindingEntry,
+    IndexEntry,
+    SourceFacts,
+    Statement,
+    Totals,
+)
+from repatria.bundle.writer import BundleWriter
+from repatria.crypt.recipient import Recipient
+from repatria.crypt.seal import Sealed, seal
+from repatria.crypt.sshsig import Signer
+from repatria.errors import AlreadyExistsError, RefusedError
+from repatria.i18n import _
+from repatria.work.catalogue import Standing
+from repatria.work.patience import Patience
+from repatria.work.unfinished import Beginning, Range, Unfinished, VolumeState, volume_counts
+
+VOLUMES_PER_INDEX = 64
+OBJECTS_PER_INDEX = 100_000
+PAGES_PER_INDEX = 20_000
+TOMBSTONES_PER_INDEX = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class NextNumbers:
+    """The first numbers that are free."""
+
+    object: int
+    document: int
+
+
+@dataclass(slots=True)
+class Publisher:
+    """Publishes the indexes and the end of one bundle; one thread at a time."""
+
+    facts: DatasetFacts
+    beginning: Beginning
+    unfinished: Unfinished
+    writer: BundleWriter
+    recipients: Sequence[Recipient]
+    signer: Signer
+    patience: Patience
+
+    def is_due(self, last: int) -> Range | None:
+        """Return what an index should cover now, among the volumes up to `last`; None if it can wait."""
+        covered = self.unfinished.open_range(last)
+        if covered is None:
+            return None
+        due = (
+            covered.volumes >= VOLUMES_PER_INDEX
+            or covered.objects >= OBJECTS_PER_INDEX
+            or covered.pages >= PAGES_PER_INDEX
+        )
+        return covered if due else None
+
+    def publish(self, covered: Range | None, numbers: NextNumbers) -> None:
+        """Publish one index over a range of volumes, or over tombstones alone, and sign the checkpoint."""
+        earlier = self.unfinished.indexes()
+        number = len(earlier) + 1
+        buried = self.unfinished.open_tombstones(TOMBSTONES_PER_INDEX)
+        first, last = (covered.first, covered.last) if covered else (0, 0)
+        meta = IndexMeta(self.facts.id, self.beginning.bundle, number, first, last)
+        sealed = seal(build_index(meta, self._rows(covered, buried)), self.recipients)
+        entry = _index_entry(number, sealed, first, last)
+        checkpoint = self._checkpoint((*earlier, entry), numbers)
+        path = layout.checkpoint_path(number)
+        files = {
+            layout.index_path(number): bytes(sealed.data),
+            path: checkpoint,
+            layout.signature_path(path): self.signer.sign(checkpoint).encode(),
+        }
+        self.unfinished.publish(number, entry, covered, buried, files)
+        self.deliver()
+
+    def publish_rest(self, numbers: NextNumbers) -> None:
+        """Publish everything that waits for an index; in a first bundle without objects, an index of nothing."""
+        while True:
+            covered = self.unfinished.open_range(self.unfinished.highest_volume())
+            if covered is None and not self.unfinished.open_tombstones(1):
+                return
+            self.publish(covered, numbers)
+
+    def deliver(self) -> None:
+        """Put every file of the outbox, in order, and read it back."""
+        while (waiting := self.unfinished.next_in_outbox()) is not None:
+            path, data = waiting
+            digest = hashlib.sha256(data).digest()
+            try:
+                self.patience.insist(partial(self.writer.put, path, data))
+                same = self.patience.insist(partial(self.writer.read_back, path, digest, len(data)))
+            except AlreadyExistsError:
+                same = False
+            if not same:
+                raise _spoilt(f"{self.facts.id}/{self.beginning.bundle}/{path}")
+            self.unfinished.delivered(path, digest if path.startswith(layout.CHECKPOINT_FOLDER) else None)
+
+    def close_bundle(
+        self,
+        sources: Sequence[SourceFacts],
+        strays: Iterable[VolumeRow],
+        findings: Sequence[FindingEntry],
+        standing: Standing,
+        numbers: NextNumbers,
+    ) -> dict[str, bytes]:
+        """Return the files that finish the bundle, in their order.
+
+        `strays` are volumes that were given up, but came to the target after all with the right bytes: they belong to
+        the bag, without members.
+        """
+        unfinished = self.unfinished
+        volumes = sorted((*unfinished.volumes(VolumeState.PROVEN), *strays), key=lambda volume: volume.number)
+        indexes = unfinished.indexes()
+        draft = Statement(
+            dataset=self.facts,
+            bundle=self.beginning.bundle,
+            kind="full" if self.beginning.previous is None else "delta",
+            sources=tuple(sources),
+            started=self.beginning.started,
+            finished=layout.rfc3339(datetime.now(UTC)),
+            previous=self.beginning.previous,
+            recipients=self.beginning.recipients,
+            tool=layout.TOOL,
+            objects=unfinished.object_counts(numbers.object),
+            documents=unfinished.document_counts(numbers.document),
+            tombstones=unfinished.tombstones(),
+            totals=Totals(objects=standing.objects, bytes=standing.bytes),
+            merkle_root=MerkleTree(unfinished.leaves()).root().hex(),
+            checksums_compared=unfinished.compared(),
+            durability="read-back",
+            files={},
+            indexes=indexes,
+            volumes=volume_counts(volumes),
+            findings=tuple(findings),
+        )
+        payload = [PayloadFile(layout.volume_path(row.number), row.size, row.sha256) for row in volumes]
+        payload += [PayloadFile(entry.name, entry.size, bytes.fromhex(entry.sha256)) for entry in indexes]
+        return closing_files(draft, payload, unfinished.tag_files(), self.signer)
+
+    def _rows(self, covered: Range | None, buried: Sequence[Tombstone]) -> IndexRows:
+        unfinished = self.unfinished
+        if covered is None:
+            return IndexRows(tombstones=buried)
+        volumes = unfinished.volumes(VolumeState.PROVEN)
+        # Each table reads the sealed rows anew, one volume in memory at a time.
+        return IndexRows(
+            objects=(row for content in unfinished.contents(covered) for row in content.objects),
+            volumes=[row for row in volumes if covered.first <= row.number <= covered.last],
+            members=(row for content in unfinished.contents(covered) for row in content.members),
+            tombstones=buried,
+            documents=(row for content in unfinished.contents(covered) for row in content.documents),
+            pages=(row for content in unfinished.contents(covered) for row in content.pages),
+        )
+
+    def _checkpoint(self, indexes: tuple[IndexEntry, ...], numbers: NextNumbers) -> bytes:
+        return Checkpoint(
+            dataset=self.facts.id,
+            bundle=self.beginning.bundle,
+            started=self.beginning.started,
+            previous=self.beginning.previous,
+            recipients=self.beginning.recipients,
+            indexes=indexes,
+            objects=self.unfinished.object_counts(numbers.object),
+            documents=self.unfinished.document_counts(numbers.document),
+        ).encode()
+
+
+def _index_entry(number: int, sealed: Sealed, first: int, last: int) -> IndexEntry:
+    return IndexEntry(
+        name=layout.index_path(number),
+        size=len(sealed.data),
+        sha256=sealed.sha256.hex(),
+        payload_sha256=sealed.payload_sha256.hex(),
+        head_sha256=sealed.head_sha256.hex(),
+        first_volume=first,
+        last_volume=last,
+    )
+
+
+def _spoilt(path: str) -> RefusedError:
+    return RefusedError(
+        _("The target holds other bytes for {path} than were put there. Everything sent before is safe.").format(
+            path=path
+        ),
+        advice=_("Remove that one file at the target, then run the same command again: it is put there anew."),
+    )

@@ -1,0 +1,376 @@
+"""The one unfinished bundle of a dataset, as its journal holds it."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
+from repatria.bundle.statement import DocumentCounts, IndexEntry, ObjectCounts, Previous, VolumeCounts
+from repatria.crypt.seal import Sealed
+from repatria.work.catalogue import Catalogue
+from repatria.work.journal import Journal
+from repatria.work.sealed_rows import VolumeContent
+
+_ROWS = b"volume rows"
+_PART = b"object part"
+_VOLUME_COLUMNS = "number, size, sha256, head_sha256, payload_size, payload_sha256"
+_TABLES = (
+    "volumes",
+    "taken",
+    "parts",
+    "names",
+    "tombstones",
+    "indexes",
+    "documents",
+    "outbox",
+    "tag_files",
+)
+
+
+class VolumeState(StrEnum):
+    """How far a volume has come."""
+
+    SENT = "sent"
+    """The journal holds its digests and rows; the target may hold its bytes or not."""
+    PROVEN = "proven"
+    """The target gave its bytes back."""
+    GIVEN_UP = "given up"
+    """Its number is never used again, what it held is planned again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is fixed when a bundle is begun."""
+
+    bundle: str
+    started: str
+    """RFC 3339."""
+    recipients: tuple[str, ...]
+    previous_bundle: str | None = None
+    previous_sha256: str | None = None
+
+    @property
+    def previous(self) -> Previous | None:
+        """Return the bundle before, as a statement names it."""
+        if self.previous_bundle is None or self.previous_sha256 is None:
+            return None
+        return Previous(bundle=self.previous_bundle, sha256=self.previous_sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPart:
+    """How far an object in parts has come: everything that a later run needs to go on after this part."""
+
+    object: int
+    path: str
+    fingerprint: bytes
+    name: str
+    """The member name, without the suffix of a part."""
+    part: int
+    end: int
+    """Where the part ends in the object."""
+    hash_state: bytes | None
+    """Of the object's SHA-256 up to there; None where this machine cannot keep one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Volumes that one index may cover: all up to `last` are proven or given up."""
+
+    first: int
+    last: int
+    volumes: int
+    objects: int
+    pages: int
+
+
+class Unfinished:
+    """Reads and changes the tables of the unfinished bundle; every change is durable, whole or not at all."""
+
+    def __init__(self, journal: Journal, catalogue: Catalogue) -> None:
+        self._journal = journal
+        self._catalogue = catalogue
+
+    def beginning(self) -> Beginning | None:
+        """Return how the unfinished bundle was begun, None if there is none."""
+        kept = self._journal.fact("unfinished")
+        if kept is None:
+            return None
+        facts = json.loads(kept)
+        return Beginning(**{**facts, "recipients": tuple(facts["recipients"])})
+
+    def begin(self, beginning: Beginning) -> None:
+        """Note that a bundle is begun, if it is not noted yet."""
+        if self.beginning() is None:
+            self._journal.set_facts(unfinished=json.dumps(asdict(beginning)))
+
+    def sent(
+        self,
+        number: int,
+        sealed: Sealed,
+        content: VolumeContent,
+        *,
+        marks: Iterable[bytes] = (),
+        part: ObjectPart | None = None,
+        next_numbers: Mapping[str, int],
+    ) -> None:
+        """Note a volume as sent, with everything that its index will say; before the first byte goes to the target."""
+        journal = self._journal
+        rows = journal.seal(content.pack(), _ROWS)
+        with journal.transaction():
+            journal.change(
+                f"INSERT INTO volumes({_VOLUME_COLUMNS}, state, objects, pages, rows)"  # noqa: S608 -- literals
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                number,
+                len(sealed.data),
+                sealed.sha256,
+                sealed.head_sha256,
+                sealed.payload_size,
+                sealed.payload_sha256,
+                VolumeState.SENT,
+                len(content.objects),
+                len(content.pages),
+                rows,
+            )
+            self._take(number, content)
+            journal.change_many(
+                "INSERT OR IGNORE INTO names VALUES (?, ?)", ((mark, number) for mark in dict.fromkeys(marks))
+            )
+            if part is not None:
+                self._keep_part(number, part)
+            journal.set_facts(**next_numbers)
+
+    def _take(self, volume: int, content: VolumeContent) -> None:
+        journal, listing = self._journal, self._catalogue.listing
+        taken = [
+            (
+                row.number,
+                self._catalogue.path_mark(row.path),
+                self._catalogue.fingerprint(row),
+                row.size,
+                merkle_leaf(row),
+                row.checksum is not None,
+                volume,
+                listing,
+            )
+            for row in content.objects
+        ]
+        # A path that this bundle has taken before (it changed between two nights) keeps its latest row only.
+        journal.change_many(
+            "INSERT OR IGNORE INTO tombstones(object, seen_gone)"
+            " SELECT number, strftime('%Y-%m-%dT%H:%M:%SZ', 'now') FROM taken WHERE path=? AND number<>?",
+            ((row[1], row[0]) for row in taken),
+        )
+        journal.change_many("INSERT INTO taken VALUES (?, ?, ?, ?, ?, ?, ?, ?)", taken)
+        journal.change_many("DELETE FROM parts WHERE object=?", ((row[0],) for row in taken))
+        journal.change_many(
+            "INSERT INTO documents VALUES (?, ?, ?)", ((row.number, row.pages, volume) for row in content.documents)
+        )
+
+    def _keep_part(self, volume: int, part: ObjectPart) -> None:
+        fields = {"name": part.name, "end": part.end, "hash": part.hash_state.hex() if part.hash_state else None}
+        sealed = self._journal.seal(json.dumps(fields).encode(), _PART)
+        path = self._catalogue.path_mark(part.path)
+        self._journal.change(
+            "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)",
+            part.object,
+            part.part,
+            path,
+            part.fingerprint,
+            volume,
+            sealed,
+        )
+        # The one before stays until this one is proven: if this volume is given up, the object goes on from there.
+        self._journal.change("DELETE FROM parts WHERE object=? AND part<?", part.object, part.part - 1)
+
+    def part_of(self, path: str, fingerprint: bytes) -> ObjectPart | None:
+        """Return how far the object at a path has come in parts, if it is still the same version."""
+        found = self._journal.row(
+            "SELECT object, part, sealed FROM parts WHERE path=? AND fingerprint=? ORDER BY object DESC, part DESC",
+            self._catalogue.path_mark(path),
+            fingerprint,
+        )
+        if found is None or not fingerprint:
+            return None
+        number, part, sealed = found
+        fields = json.loads(self._journal.unseal(sealed, _PART))
+        state = bytes.fromhex(fields["hash"]) if fields["hash"] else None
+        return ObjectPart(number, path, fingerprint, fields["name"], part, fields["end"], state)
+
+    def forget_parts(self, number: int) -> None:
+        """Give up an object in parts: what lies in proven volumes belongs to no object."""
+        self._journal.change("DELETE FROM parts WHERE object=?", number)
+
+    def proven(self, number: int) -> None:
+        """Note that the target gave a volume's bytes back."""
+        self._journal.change("UPDATE volumes SET state=? WHERE number=?", VolumeState.PROVEN, number)
+
+    def give_up(self, number: int) -> None:
+        """Give up a volume that no index covers yet: its objects are unknown again, its number stays a gap."""
+        journal = self._journal
+        with journal.transaction():
+            journal.change("UPDATE volumes SET state=?, rows=NULL WHERE number=?", VolumeState.GIVEN_UP, number)
+            for table in ("taken", "names", "documents", "parts"):
+                journal.change(f"DELETE FROM {table} WHERE volume=?", number)  # noqa: S608 -- literal names
+
+    def volumes(self, *states: VolumeState) -> list[VolumeRow]:
+        """Return the volumes in these states, by number."""
+        wanted = ", ".join("?" for _state in states)
+        rows = self._journal.rows(
+            f"SELECT {_VOLUME_COLUMNS} FROM volumes WHERE state IN ({wanted}) ORDER BY number",  # noqa: S608 -- literals
+            *states,
+        )
+        return [VolumeRow(*row) for row in rows]
+
+    def count(self, state: VolumeState) -> int:
+        """Return how many volumes are in a state."""
+        return self._journal.number("SELECT count(*) FROM volumes WHERE state=?", state)
+
+    def bytes_proven(self) -> int:
+        """Return the payload bytes of proven volumes."""
+        return self._journal.number("SELECT sum(payload_size) FROM volumes WHERE state=?", VolumeState.PROVEN)
+
+    def published_up_to(self) -> int:
+        """Return the last volume number that an index covers."""
+        return max((entry.last_volume for entry in self.indexes()), default=0)
+
+    def highest_volume(self) -> int:
+        """Return the highest volume number ever sent."""
+        return self._journal.number("SELECT max(number) FROM volumes")
+
+    def open_range(self, last: int) -> Range | None:
+        """Return what waits for an index among the volumes up to `last`, None if nothing is proven there."""
+        first = self.published_up_to() + 1
+        row = self._journal.row(
+            "SELECT count(*), sum(objects), sum(pages), max(number) FROM volumes"
+            " WHERE state=? AND number BETWEEN ? AND ?",
+            VolumeState.PROVEN,
+            first,
+            last,
+        )
+        if row is None or not row[0]:
+            return None
+        return Range(first, row[3], row[0], row[1], row[2])
+
+    def contents(self, covered: Range) -> Iterator[VolumeContent]:
+        """Yield the rows of each proven volume of a range, by number, one volume in memory at a time."""
+        for (number,) in self._journal.rows(
+            "SELECT number FROM volumes WHERE state=? AND number BETWEEN ? AND ? ORDER BY number",
+            VolumeState.PROVEN,
+            covered.first,
+            covered.last,
+        ):
+            found = self._journal.row("SELECT rows FROM volumes WHERE number=?", number)
+            if found is not None and found[0] is not None:
+                yield VolumeContent.unpack(self._journal.unseal(found[0], _ROWS))
+
+    def bury(self, number: int, seen_gone: str) -> None:
+        """Note that an object is gone."""
+        self._journal.change("INSERT OR IGNORE INTO tombstones(object, seen_gone) VALUES (?, ?)", number, seen_gone)
+
+    def open_tombstones(self, limit: int) -> list[Tombstone]:
+        """Return tombstones that wait for an index."""
+        rows = self._journal.rows(
+            "SELECT object, seen_gone FROM tombstones WHERE published=0 ORDER BY object LIMIT ?", limit
+        )
+        return [Tombstone(*row) for row in rows]
+
+    def tombstones(self) -> int:
+        """Return how many objects the bundle buries."""
+        return self._journal.number("SELECT count(*) FROM tombstones")
+
+    def indexes(self) -> tuple[IndexEntry, ...]:
+        """Return the indexes published, or in the outbox, in their order."""
+        rows = self._journal.rows("SELECT entry FROM indexes ORDER BY number")
+        return tuple(IndexEntry.model_validate_json(row[0]) for row in rows)
+
+    def publish(
+        self,
+        number: int,
+        entry: IndexEntry,
+        covered: Range | None,
+        buried: Sequence[Tombstone],
+        files: Mapping[str, bytes],
+    ) -> None:
+        """Put an index and its checkpoint into the outbox; the sealed rows that it holds now are forgotten."""
+        journal = self._journal
+        with journal.transaction():
+            journal.change("INSERT INTO indexes VALUES (?, ?)", number, entry.model_dump_json())
+            if covered is not None:
+                journal.change(
+                    "UPDATE volumes SET published=?, rows=NULL WHERE number BETWEEN ? AND ?",
+                    number,
+                    covered.first,
+                    covered.last,
+                )
+            journal.change_many(
+                "UPDATE tombstones SET published=? WHERE object=?", ((number, stone.object) for stone in buried)
+            )
+            self.post(files)
+
+    def post(self, files: Mapping[str, bytes]) -> None:
+        """Put files into the outbox, in their order: what is there is put at the target with these very bytes."""
+        self._journal.change_many("INSERT INTO outbox(path, data) VALUES (?, ?)", files.items())
+
+    def next_in_outbox(self) -> tuple[str, bytes] | None:
+        """Return the first file that waits to be put: its path within the bundle, and its bytes."""
+        found = self._journal.row("SELECT path, data FROM outbox ORDER BY position")
+        return (found[0], found[1]) if found else None
+
+    def waiting_paths(self) -> set[str]:
+        """Return which files wait to be put."""
+        return {row[0] for row in self._journal.rows("SELECT path FROM outbox")}
+
+    def delivered(self, path: str, tag_sha256: bytes | None) -> None:
+        """Take a file out of the outbox: the target has it. `tag_sha256` is kept for the tag manifest."""
+        with self._journal.transaction():
+            self._journal.change("DELETE FROM outbox WHERE path=?", path)
+            if tag_sha256 is not None:
+                self._journal.change("INSERT OR REPLACE INTO tag_files VALUES (?, ?)", path, tag_sha256)
+
+    def tag_files(self) -> dict[str, bytes]:
+        """Return the SHA-256 of every checkpoint, and signature of one, at the target."""
+        return dict(self._journal.rows("SELECT path, sha256 FROM tag_files"))
+
+    def leaves(self) -> Iterator[bytes]:
+        """Yield the Merkle leaves of the bundle's objects, by number."""
+        last = 0
+        while batch := self._journal.rows(
+            "SELECT number, leaf FROM taken WHERE number>? ORDER BY number LIMIT 10000", last
+        ):
+            yield from (leaf for _number, leaf in batch)
+            last = batch[-1][0]
+
+    def object_counts(self, next_object: int) -> ObjectCounts:
+        """Return the count and bytes of the bundle's objects; numbers of objects that failed are not free either."""
+        row = self._journal.row("SELECT count(*), coalesce(sum(size), 0), min(number) FROM taken")
+        count, size, first = row or (0, 0, None)
+        return ObjectCounts(count=count, bytes=size, first=first if count else next_object, next=next_object)
+
+    def document_counts(self, next_document: int) -> DocumentCounts:
+        """Return the count and pages of the bundle's documents."""
+        row = self._journal.row("SELECT count(*), coalesce(sum(pages), 0), min(number) FROM documents")
+        count, pages, first = row or (0, 0, None)
+        return DocumentCounts(count=count, pages=pages, first=first if count else next_document, next=next_document)
+
+    def compared(self) -> int:
+        """Return how many objects' checksums, kept by the source, were compared."""
+        return self._journal.number("SELECT sum(compared) FROM taken")
+
+    def is_empty(self) -> bool:
+        """Return whether the bundle would hold nothing: no proven volume, no tombstone, no index."""
+        return not (self.count(VolumeState.PROVEN) or self.tombstones() or self.indexes())
+
+    def clear(self) -> None:
+        """Forget the unfinished bundle."""
+        with self._journal.transaction():
+            for table in _TABLES:
+                self._journal.change(f"DELETE FROM {table}")  # noqa: S608 -- literal names
+            self._journal.set_facts(unfinished=None, finishing=None)
+
+
+def volume_counts(volumes: Iterable[VolumeRow]) -> VolumeCounts:
+    """Return the count of volumes, and the bytes of their age files."""
+    sizes = [volume.size for volume in volumes]
+    return VolumeCounts(count=len(sizes), bytes=sum(sizes))
