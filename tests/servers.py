@@ -1,0 +1,196 @@
+"""Real servers on loopback, each with keys, configuration and data of its own in a temporary folder.
+
+A fixture starts its server once a session; `server.use(monkeypatch)` points this process's environment at it, and
+`server.env` is what another process needs. They end with the session.
+"""
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+BUCKET = "coffre"
+ACCESS_KEY = "testkey"
+SECRET_KEY = "testsecret"
+PATIENCE = 60.0
+"""Seconds that a server may take to answer for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server, and how to reach it."""
+
+    root_uri: str
+    """The place under which tests make theirs."""
+    endpoint: str | None
+    profile: str | None
+    env: Mapping[str, str]
+    """Credentials and configuration, all in the server's own folder."""
+    folder: Path | None
+    """Where its objects lie on this machine's disk as files, None if nowhere."""
+    process: int
+    """Its process id."""
+
+    def use(self, monkeypatch: pytest.MonkeyPatch) -> "Server":
+        """Set this process's environment so that stores find credentials and configuration."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        for name, value in self.env.items():
+            monkeypatch.setenv(name, value)
+        return self
+
+    def new_place(self) -> str:
+        """Return the URI of a place where nothing is yet."""
+        return f"{self.root_uri}/{uuid.uuid4().hex[:12]}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], log: Path, ready: Callable[[], bool], env: Mapping[str, str] | None = None
+) -> Iterator[int]:
+    """Run a server until the block ends; RuntimeError with its log if it is not `ready` in time."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=env)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[0]} does not answer: {log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def aws_environment(folder: Path) -> dict[str, str]:
+    """Write the files of one AWS profile, `test`, and return the environment that names them."""
+    credentials = folder / "credentials"
+    credentials.write_text(f"[test]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
+    config = folder / "config"
+    config.write_text("[profile test]\nregion = us-east-1\n")
+    return {
+        "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """S3 by `rclone serve s3` over a folder: no If-Match, no If-None-Match, ranges with status 200."""
+    folder = tmp_path_factory.mktemp("rclone")
+    data = folder / "data"
+    (data / BUCKET).mkdir(parents=True)
+    port = free_port()
+    command = [tool("rclone"), "serve", "s3", data, "--addr", f"127.0.0.1:{port}", "--auth-key"]
+    command += [f"{ACCESS_KEY},{SECRET_KEY}", "--config", folder / "none.conf", "--dir-cache-time", "0s"]
+    with running(command, folder / "log", lambda: answers(port)) as process:
+        yield Server(
+            f"s3://{BUCKET}", f"http://127.0.0.1:{port}", "test", aws_environment(folder), data / BUCKET, process
+        )
+
+
+@pytest.fixture(scope="session")
+def moto_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """S3 by moto's server: conditions and checksums as at Amazon, any key, no check of credentials."""
+    folder = tmp_path_factory.mktemp("moto")
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    command = [tool("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    with running(command, folder / "log", lambda: answers(port)) as process:
+        client = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            region_name="us-east-1",
+        )
+        client.create_bucket(Bucket=BUCKET)
+        client.close()
+        yield Server(f"s3://{BUCKET}", endpoint, "test", aws_environment(folder), None, process)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """SFTP by OpenSSH's own server; `depot` in its SSH configuration names it."""
+    daemon = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if daemon is None:
+        pytest.skip("sshd is not installed: SFTP is not tested")
+    folder = tmp_path_factory.mktemp("sshd")
+    port = free_port()
+    home = _ssh_home(folder, port)
+    data = folder / "data"
+    data.mkdir()
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd run by root demands it
+    command = [daemon, "-D", "-e", "-f", folder / "sshd_config"]
+    with running(command, folder / "log", lambda: answers(port)) as process:
+        yield Server(f"sftp://depot{data}", None, None, {"HOME": str(home)}, data, process)
+
+
+def _ssh_home(folder: Path, port: int) -> Path:
+    """Make keys, the server's configuration, and a home folder whose `.ssh` reaches it; return the home folder."""
+    home = folder / "home"
+    ssh = home / ".ssh"
+    ssh.mkdir(parents=True, mode=0o700)
+    for key in (folder / "host_key", ssh / "id_test"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key], check=True)
+    (folder / "authorized_keys").write_text((ssh / "id_test.pub").read_text())
+    host_key = (folder / "host_key.pub").read_text()
+    (ssh / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
+    (ssh / "config").write_text(
+        f"Host depot\n  HostName 127.0.0.1\n  Port {port}\n  User {getpass.getuser()}\n  IdentityFile ~/.ssh/id_test\n"
+    )
+    (folder / "sshd_config").write_text(
+        f"""\
+ListenAddress 127.0.0.1
+Port {port}
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/authorized_keys
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+Subsystem sftp internal-sftp
+"""
+    )
+    return home
+
+
+def tool(name: str) -> Path:
+    """Return a program of the environment that runs the tests."""
+    return Path(sys.executable).parent / name
