@@ -43,7 +43,7 @@ class AllowedSigner:
         if self.authority or (self.namespaces is not None and not matches(namespace, self.namespaces)):
             return False
         return (self.valid_after is None or at >= self.valid_after) and (
-            self.valid_before is None or at < self.valid_before
+            self.valid_before is None or at <= self.valid_before
         )
 
 

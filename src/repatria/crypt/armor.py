@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import BinaryIO, Final, Protocol
+from typing import Final, Protocol
 
 from repatria.crypt.errors import ArmorError
 from repatria.i18n import _
@@ -26,6 +26,13 @@ class Readable(Protocol):
         """Return up to `size` more bytes, nothing only at the end."""
 
 
+class Writable(Protocol):
+    """Takes bytes in order."""
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> object:
+        """Take all of `data`."""
+
+
 def looks_armored(beginning: bytes) -> bool:
     """Tell by a file's first two kibibytes whether it is meant as armor, be it spoiled."""
     return b"BEGIN AGE ENCRYPTED" in beginning.upper()
@@ -34,7 +41,7 @@ def looks_armored(beginning: bytes) -> bool:
 class ArmorWriter:
     """Writes bytes as armor; `close` writes the end line and leaves the sink open."""
 
-    def __init__(self, sink: BinaryIO) -> None:
+    def __init__(self, sink: Writable) -> None:
         self._sink = sink
         self._held = b""
         sink.write(BEGIN + b"\n")

@@ -51,6 +51,10 @@ class NoMatchError(CryptError):
     """The file is not encrypted to any of the identities."""
 
 
+class WrongPassphraseError(NoMatchError):
+    """The file is encrypted with another passphrase."""
+
+
 class KeyTextError(CryptError):
     """A recipient, an identity or a file of them cannot be read as such."""
 

@@ -2,13 +2,13 @@
 
 import io
 import os
-import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from repatria.crypt import bech32, stanzas
-from repatria.crypt.errors import KeyFileError, KeyTextError, NoMatchError, PassphraseError
+from repatria.crypt.errors import KeyTextError, NoMatchError, PassphraseError
 from repatria.crypt.header import Stanza
+from repatria.crypt.key_files import read_private
 from repatria.crypt.recipient import ClassicRecipient, HybridRecipient, PassphraseRecipient, Recipient
 from repatria.crypt.seal import decrypt_stream, is_encrypted
 from repatria.crypt.unwrap import Identity
@@ -24,13 +24,11 @@ __all__ = [
     "load_identities",
     "parse_identity",
     "parse_identity_file",
-    "refuse_public",
 ]
 
 _CLASSIC_PREFIX = "age-secret-key-"
 _HYBRID_PREFIX = "age-secret-key-pq-"
 _SECRET_SIZE = 32
-_MAX_FILE_SIZE = 16 * 1024 * 1024
 
 Ask = Callable[[str], str]
 """Asks for a passphrase with a translated prompt."""
@@ -135,7 +133,7 @@ def load_identities(path: Path, ask: Ask | None) -> tuple[Identity, ...]:
     `ask` is called for the passphrase of an encrypted file; without it such a file is a PassphraseError.
     KeyFileError if the file cannot be read, or others may read or change it.
     """
-    return parse_identity_file(_read_private(path), path, ask)
+    return parse_identity_file(read_private(path), path, ask)
 
 
 def parse_identity_file(data: bytes, path: Path, ask: Ask | None) -> tuple[Identity, ...]:
@@ -146,7 +144,7 @@ def parse_identity_file(data: bytes, path: Path, ask: Ask | None) -> tuple[Ident
                 _("{file} is encrypted with a passphrase, and nobody can be asked for it.").format(file=path),
                 advice=_("Run this at a terminal, or set REPATRIA_PASSPHRASE_COMMAND to a command that prints it."),
             )
-        passphrase = ask(_("Passphrase of {file}: ").format(file=path))
+        passphrase = ask(_("Passphrase of {file}:").format(file=path))
         opened = io.BytesIO()
         try:
             decrypt_stream(io.BytesIO(data), opened, [PassphraseIdentity(lambda: passphrase)])
@@ -178,31 +176,3 @@ def _parse_lines(data: bytes, path: Path) -> tuple[Identity, ...]:
             advice=_("Give the file that `repatria keys new` wrote, not its .pub."),
         )
     return tuple(identities)
-
-
-def _read_private(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            refuse_public(path, os.fstat(file.fileno()))
-            data = file.read(_MAX_FILE_SIZE + 1)
-    except OSError as error:
-        raise KeyFileError(
-            _("The key file {file} cannot be read: {reason}.").format(file=path, reason=error.strerror),
-            advice=_("Check the path after -i, or REPATRIA_IDENTITY."),
-        ) from error
-    if len(data) > _MAX_FILE_SIZE:
-        raise KeyFileError(
-            _("{file} is far too large for a key file.").format(file=path), advice=_("Check the path after -i.")
-        )
-    return data
-
-
-def refuse_public(path: Path, status: os.stat_result) -> None:
-    """Raise KeyFileError if others may read or change a private key; pipes are nobody's business."""
-    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o007:
-        raise KeyFileError(
-            _("Others may read the private key {file} (mode {mode:04o}); it was not used.").format(
-                file=path, mode=stat.S_IMODE(status.st_mode)
-            ),
-            advice=_("Run `chmod 600 {file}`, and think about who may have read it.").format(file=path),
-        )

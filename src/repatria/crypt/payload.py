@@ -38,7 +38,8 @@ def payload_size_of(sealed: int) -> int:
 
 
 def _nonce(number: int, last: bool) -> bytes:
-    return number.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
+    """Return the chunk's number in 11 bytes and the final flag in one."""
+    return (number << 8 | last).to_bytes(12, "big")
 
 
 class PayloadCipher:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import BinaryIO, Final
+from typing import Final
 
-from repatria.crypt.armor import BEGIN, ArmorReader, ArmorWriter, Readable, looks_armored
+from repatria.crypt.armor import BEGIN, ArmorReader, ArmorWriter, Readable, Writable, looks_armored
 from repatria.crypt.derive import FILE_KEY_SIZE, NONCE_SIZE
 from repatria.crypt.errors import TrailingDataError, TruncatedError
 from repatria.crypt.header import MAGIC, make_header, read_head
@@ -46,11 +46,16 @@ def new_head(recipients: Iterable[Recipient]) -> tuple[bytes, PayloadCipher]:
     return header + nonce, PayloadCipher(file_key, nonce)
 
 
-def seal(payload: Buffer, recipients: Iterable[Recipient]) -> Sealed:
-    """Encrypt a payload that is whole in memory, and hash it before and after."""
+def seal(payload: Buffer, recipients: Iterable[Recipient], into: bytearray | None = None) -> Sealed:
+    """Encrypt a payload that is whole in memory, and hash it before and after.
+
+    `into` is the `data` of an earlier call that nobody needs any more: if it has the right size it is written over,
+    which saves the system finding and clearing as many fresh pages, a third of the time for a volume.
+    """
     head, cipher = new_head(recipients)
     view = memoryview(payload).cast("B")
-    data = bytearray(len(head) + sealed_size(len(view)))
+    size = len(head) + sealed_size(len(view))
+    data = into if into is not None and len(into) == size else bytearray(size)
     data[: len(head)] = head
     if len(view) < _THREADS_FROM:
         cipher.seal_into(view, 0, True, memoryview(data)[len(head) :])
@@ -112,7 +117,7 @@ def _read_fully(source: Readable, size: int, beginning: bytes = b"") -> bytes:
     return b"".join(parts) if len(parts) > 1 else beginning
 
 
-def encrypt_stream(source: BinaryIO, sink: BinaryIO, recipients: Iterable[Recipient], armor: bool = False) -> None:
+def encrypt_stream(source: Readable, sink: Writable, recipients: Iterable[Recipient], armor: bool = False) -> None:
     """Encrypt a stream of any length in constant memory; neither end is closed."""
     head, cipher = new_head(recipients)
     armored = ArmorWriter(sink) if armor else None
@@ -132,7 +137,7 @@ def is_encrypted(beginning: bytes) -> bool:
     return beginning.startswith(MAGIC) or beginning.lstrip().startswith(BEGIN)
 
 
-def decrypt_stream(source: BinaryIO, sink: BinaryIO, identities: Iterable[Identity]) -> None:
+def decrypt_stream(source: Readable, sink: Writable, identities: Iterable[Identity]) -> None:
     """Decrypt a stream of any length in constant memory, armored or not; neither end is closed.
 
     Every byte written was authenticated, but only a return without an error says that it was all: until then the
@@ -164,7 +169,7 @@ class _Rest:
 
     _PEEK: Final = 2048
 
-    def __init__(self, beginning: bytes, source: BinaryIO) -> None:
+    def __init__(self, beginning: bytes, source: Readable) -> None:
         self._beginning = beginning
         self._source = source
 

@@ -5,7 +5,7 @@ import hmac
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from repatria.crypt.errors import HeadChangedError, PayloadError
@@ -103,30 +103,20 @@ class DecryptingReader(io.RawIOBase):
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return the payload's bytes from `offset`: `length` of them, fewer only where the payload ends."""
-        buffer = bytearray(max(0, min(length, self._claimed_size - offset)))
-        return bytes(buffer[: self._read_into(memoryview(buffer), offset)]) if buffer else self._nothing(offset, length)
+        return b"".join(self._parts(offset, length))
 
-    def _nothing(self, offset: int, length: int) -> bytes:
-        if length > 0 and offset >= self._claimed_size:
-            _proven = self.payload_size
-        return b""
-
-    def _read_into(self, view: memoryview, offset: int) -> int:
-        """Fill `view` from `offset` on, a run of chunks at a time; return the bytes there were."""
-        wanted = max(0, min(len(view), self._claimed_size - offset))
-        end = offset + wanted
-        if wanted < len(view):
-            _proven = self.payload_size
-        filled = 0
-        while filled < wanted:
-            first = (offset + filled) // CHUNK_SIZE
-            after = min(-(-end // CHUNK_SIZE), first + _RUN)
+    def _parts(self, offset: int, length: int) -> Iterator[memoryview]:
+        """Yield what of each chunk lies in the range; chunks are fetched a run at a time."""
+        end = offset + length
+        if end > self._claimed_size:
+            end = self.payload_size
+        while offset < end:
+            first = offset // CHUNK_SIZE
+            after = min(chunk_count(end), first + _RUN)
             for number, chunk in enumerate(self._chunks(first, after), first):
-                start = offset + filled - number * CHUNK_SIZE
-                part = memoryview(chunk)[start : start + wanted - filled]
-                view[filled : filled + len(part)] = part
-                filled += len(part)
-        return filled
+                part = memoryview(chunk)[offset - number * CHUNK_SIZE : end - number * CHUNK_SIZE]
+                yield part
+                offset += len(part)
 
     def _chunks(self, first: int, after: int) -> list[bytes]:
         """Return the plaintext of the chunks from `first` up to `after`, one range request for all that are missing."""
@@ -171,7 +161,10 @@ class DecryptingReader(io.RawIOBase):
         """Fill `buffer` from the current position; short only at the end of the payload."""
         self._check_open()
         view = memoryview(buffer).cast("B")
-        count = self._read_into(view, self._position)
+        count = 0
+        for part in self._parts(self._position, len(view)):
+            view[count : count + len(part)] = part
+            count += len(part)
         self._position += count
         return count
 

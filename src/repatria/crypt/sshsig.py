@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +18,18 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_ssh_private_key,
 )
+from cryptography.hazmat.primitives.serialization.ssh import SSHPrivateKeyTypes as PrivateKey
 
 from repatria.crypt.allowed_signers import AllowedSigners
 from repatria.crypt.errors import (
     BadSignatureError,
-    KeyFileError,
     KeyTextError,
     NamespaceError,
     PassphraseError,
     SignatureError,
     UnsupportedKeyError,
 )
-from repatria.crypt.identity import refuse_public
+from repatria.crypt.key_files import read_private
 from repatria.crypt.wire import WireReader, ed25519_blob, parse_ed25519_blob, string
 from repatria.i18n import _
 
@@ -42,7 +41,6 @@ _BEGIN: Final = "-----BEGIN SSH SIGNATURE-----"
 _END: Final = "-----END SSH SIGNATURE-----"
 _COLUMNS: Final = 70
 _MAX_ARMOR_SIZE: Final = 64 * 1024
-_MAX_KEY_SIZE: Final = 64 * 1024
 """An Ed25519 signature takes under 500 bytes."""
 _HASHES: Final = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 
@@ -64,6 +62,23 @@ class SigningKey:
         """`SHA256:...`, as `ssh-keygen -l` prints it."""
         digest = base64.b64encode(hashlib.sha256(self.blob).digest()).decode("ascii")
         return "SHA256:" + digest.rstrip("=")
+
+    @classmethod
+    def parse_line(cls, line: str) -> "tuple[SigningKey, str]":
+        """Return the key and the comment of a .pub file; KeyTextError if it is none, or not Ed25519."""
+        words = line.split(None, 2)
+        try:
+            blob = binascii.a2b_base64(words[1], strict_mode=True)
+            public = parse_ed25519_blob(blob)
+        except (ValueError, IndexError) as error:
+            raise KeyTextError(
+                _("This is not the public key of a signer."), advice=_("Give the .pub file of an Ed25519 key.")
+            ) from error
+        if public is None or words[0] != "ssh-ed25519":
+            raise UnsupportedKeyError(
+                _("This key is not an Ed25519 key."), advice=_("Make one with `repatria keys signer -o FILE`.")
+            )
+        return cls(public), words[2].strip() if len(words) > 2 else ""
 
     def public_line(self, comment: str = "") -> str:
         """Return the line of a .pub file, without a line feed."""
@@ -93,16 +108,7 @@ class Signer:
 
         KeyFileError if it cannot be read or others may read it, PassphraseError if it stays locked.
         """
-        try:
-            with path.open("rb") as file:
-                refuse_public(path, os.fstat(file.fileno()))
-                data = file.read(_MAX_KEY_SIZE)
-        except OSError as error:
-            raise KeyFileError(
-                _("The signing key {file} cannot be read: {reason}.").format(file=path, reason=error.strerror),
-                advice=_("Check the path after --signer; `repatria keys signer -o FILE` makes a new one."),
-            ) from error
-        return cls(_parse_private(data, path, ask))
+        return cls(_parse_private(read_private(path), path, ask))
 
     @property
     def fingerprint(self) -> str:
@@ -148,21 +154,24 @@ def _signed_data(namespace: str, reserved: bytes, hash_name: str, message: bytes
 def _parse_private(data: bytes, path: Path, ask: Callable[[str], str] | None) -> Ed25519PrivateKey:
     advice = _("Make a signing key with `repatria keys signer -o FILE`, or give another Ed25519 key of OpenSSH.")
     try:
-        try:
-            private = load_ssh_private_key(data, None)
-        except TypeError:  # cryptography's word for "encrypted, and no password was given"
-            private = load_ssh_private_key(data, _passphrase(path, ask).encode())
-    except PassphraseError:
-        raise
+        private = load_ssh_private_key(data, None)
+    except TypeError:  # cryptography's word for "encrypted, and no password was given"
+        private = _unlocked(data, path, _passphrase(path, ask))
     except (ValueError, UnsupportedAlgorithm) as error:
-        if b"BEGIN OPENSSH PRIVATE KEY" in data and "password" in str(error).lower():
-            raise PassphraseError(
-                _("The passphrase does not open {file}.").format(file=path), advice=_("Try again.")
-            ) from error
         raise KeyTextError(_("{file} is not an OpenSSH private key.").format(file=path), advice=advice) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise UnsupportedKeyError(_("{file} is not an Ed25519 key.").format(file=path), advice=advice)
     return private
+
+
+def _unlocked(data: bytes, path: Path, passphrase: str) -> PrivateKey:
+    try:
+        return load_ssh_private_key(data, passphrase.encode("utf-8", "surrogateescape"))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise PassphraseError(
+            _("The passphrase does not open {file}.").format(file=path),
+            advice=_("Try again; the file is unchanged."),
+        ) from error
 
 
 def _passphrase(path: Path, ask: Callable[[str], str] | None) -> str:
@@ -171,7 +180,7 @@ def _passphrase(path: Path, ask: Callable[[str], str] | None) -> str:
             _("The signing key {file} is encrypted, and nobody can be asked for its passphrase.").format(file=path),
             advice=_("Run this at a terminal, set REPATRIA_PASSPHRASE_COMMAND, or use a key without a passphrase."),
         )
-    return ask(_("Passphrase of {file}: ").format(file=path))
+    return ask(_("Passphrase of {file}:").format(file=path))
 
 
 def verify(armored: str, message: bytes, namespace: str = NAMESPACE) -> SigningKey:

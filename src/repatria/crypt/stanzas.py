@@ -165,7 +165,9 @@ def unwrap_hybrid(stanza: Stanza, private_key: MLKEM768X25519PrivateKey) -> byte
 
 def _scrypt_wrap_key(passphrase: str, salt: bytes, work_factor: int) -> bytes:
     salt = b"age-encryption.org/v1/scrypt" + salt
-    return Scrypt(salt=salt, length=32, n=1 << work_factor, r=8, p=1).derive(passphrase.encode())
+    return Scrypt(salt=salt, length=32, n=1 << work_factor, r=8, p=1).derive(
+        passphrase.encode("utf-8", "surrogateescape")
+    )
 
 
 def wrap_scrypt(file_key: bytes, passphrase: str, work_factor: int = WORK_FACTOR) -> Stanza:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from repatria.crypt.errors import HeaderError, NoMatchError
+from repatria.crypt.errors import HeaderError, NoMatchError, WrongPassphraseError
 from repatria.crypt.header import Header, Stanza
 from repatria.crypt.recipient import Recipient
 from repatria.crypt.stanzas import SCRYPT
@@ -40,7 +40,7 @@ def unwrap_file_key(header: Header, identities: Iterable[Identity]) -> bytes:
             header.verify(file_key)
             return file_key
     if header.stanzas[0].type == SCRYPT:
-        raise NoMatchError(
+        raise WrongPassphraseError(
             _("This file is encrypted with a passphrase, and it was not opened."),
             advice=_("Check the passphrase; the file is unchanged."),
         )

@@ -1,0 +1,118 @@
+"""Key files on disk: identities and signers 0600, never over another file; recipients and public keys beside them."""
+
+import os
+import stat
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+from repatria.crypt.errors import KeyFileError
+from repatria.crypt.recipient import PassphraseRecipient
+from repatria.crypt.seal import encrypt_stream
+from repatria.crypt.unwrap import Identity
+from repatria.i18n import _
+
+MAX_FILE_SIZE = 16 * 1024 * 1024
+
+
+def identity_text(identities: Iterable[Identity], created: datetime | None = None) -> str:
+    """Return an identity file as `age-keygen` writes it; secret."""
+    moment = (created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    lines = [f"# created: {moment}"]
+    for identity in identities:
+        lines += [f"# public key: {identity.recipient}", identity.secret_text()]
+    return "\n".join(lines) + "\n"
+
+
+def locked_with(passphrase: str, text: str) -> str:
+    """Return an identity file encrypted with a passphrase, armored, as age reads it too."""
+    locked = BytesIO()
+    encrypt_stream(BytesIO(text.encode()), locked, [PassphraseRecipient(passphrase)], armor=True)
+    return locked.getvalue().decode("ascii")
+
+
+def public_path(path: Path) -> Path:
+    """Return where the public half of a key file stands: FILE.pub."""
+    return path.with_name(path.name + ".pub")
+
+
+def write_key_pair(path: Path, private: str, public: str) -> None:
+    """Write FILE (0600) and FILE.pub; KeyFileError if either is there already, and then neither is touched."""
+    for taken in (path, public_path(path)):
+        if taken.exists() or taken.is_symlink():
+            raise _in_the_way(taken)
+    _write_new(path, private.encode(), 0o600)
+    try:
+        _write_new(public_path(path), public.encode(), 0o644)
+    except KeyFileError:
+        path.unlink()
+        raise
+
+
+def _in_the_way(path: Path) -> KeyFileError:
+    return KeyFileError(
+        _("{file} is there already; nothing was written over it.").format(file=path),
+        advice=_("Choose another name with -o: a key that is overwritten is lost for ever."),
+    )
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that appears whole, and only if nothing has its name."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.link(aside, path)
+        finally:
+            aside.unlink()
+        _sync_folder(path.parent)
+    except FileExistsError as error:
+        raise _in_the_way(path) from error
+    except OSError as error:
+        raise KeyFileError(
+            _("The key file {file} cannot be written: {reason}.").format(file=path, reason=error.strerror),
+            advice=_("Choose a folder that you may write to, on a file system with Unix permissions."),
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_private(path: Path) -> bytes:
+    """Return the bytes of a private key file; KeyFileError if it cannot be read, or others may."""
+    try:
+        with path.open("rb") as file:
+            _refuse_public(path, os.fstat(file.fileno()))
+            data = file.read(MAX_FILE_SIZE + 1)
+    except OSError as error:
+        raise KeyFileError(
+            _("The key file {file} cannot be read: {reason}.").format(file=path, reason=error.strerror),
+            advice=_("Check the path given with -i or --signer, in REPATRIA_IDENTITY, or in repatria.toml."),
+        ) from error
+    if len(data) > MAX_FILE_SIZE:
+        raise KeyFileError(
+            _("{file} is far too large for a key file.").format(file=path),
+            advice=_("Check the path given with -i or --signer."),
+        )
+    return data
+
+
+def _refuse_public(path: Path, status: os.stat_result) -> None:
+    """Refuse a key that others may read or change; a pipe is nobody else's."""
+    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o007:
+        raise KeyFileError(
+            _("Others may read the private key {file} (mode {mode:04o}); it was not used.").format(
+                file=path, mode=stat.S_IMODE(status.st_mode)
+            ),
+            advice=_("Run `chmod 600 {file}`, and think about who may have read it.").format(file=path),
+        )
