@@ -9,6 +9,11 @@ pytest_plugins = ["tests.servers"]
 SHARED = Path(os.environ.get("REPATRIA_SHARED") or Path(__file__).parents[2] / "shared")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that rewrites transcripts."""
+    parser.addoption("--accept", action="store_true", help="write what transcripts print today into them")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of real scans, hostile files and test vectors that lies beside the project."""

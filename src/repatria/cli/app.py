@@ -1,5 +1,6 @@
 """The command line: one place where every command group is registered, and where usage errors end."""
 
+import logging
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -94,6 +95,7 @@ def _show_version(ctx: typer.Context, wanted: bool) -> None:
 
 def run_app(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
+    logging.lastResort = None  # what libraries log goes nowhere: messages are ours, and hold no names
     output = Output(json="--json" in arguments)
     try:
         code = build_app()(args=list(arguments), prog_name="repatria", standalone_mode=False)
