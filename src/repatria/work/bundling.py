@@ -7,8 +7,7 @@ if there is one; else it begins another, of which nothing is at the target until
 with BundleRun.open(facts, target, recipients=..., signer=..., state=..., sources=...) as run:
     volume = run.volume()
     number = run.next_object_number()
-    name = run.member_name(volume, told.path, number)
-    volume.begin(told, name, number=number)
+    volume.begin(told, run.member_name(volume, told.path, number), number=number)
     ...
     run.store(volume, [ObjectRow.of(told, number=number, ...)], [volume.end()])
     run.publish_if_due()
@@ -16,52 +15,49 @@ with BundleRun.open(facts, target, recipients=..., signer=..., state=..., source
 ```
 """
 
+import hashlib
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from repatria.bundle import layout
+from repatria.bundle.names import MemberNames
 from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
+from repatria.bundle.statement import DatasetFacts, FindingEntry, SourceFacts
 from repatria.bundle.volume import DEFAULT_VOLUME_SIZE, VolumeBuilder
-from repatria.crypt.recipient import Recipient
+from repatria.bundle.writer import BundleWriter
+from repatria.crypt.recipient import Recipient, parse_recipient
+from repatria.crypt.seal import seal
 from repatria.crypt.sshsig import Signer
+from repatria.errors import RefusedError
+from repatria.i18n import _
 from repatria.model import Finding
 from repatria.progress import SILENT, Progress
 from repatria.store.base import Store
-from repatria.work.state import StateFolder
+from repatria.store.registry import join
+from repatria.work.catalogue import Catalogue, Known, NameMarks, Standing
+from repatria.work.journal import Journal
+from repatria.work.numbering import Numbering
+from repatria.work.patience import Patience
+from repatria.work.publishing import Publisher
+from repatria.work.sealed_rows import VolumeContent
+from repatria.work.sending import Sender
+from repatria.work.settling import (
+    Head,
+    head_at_target,
+    is_lost,
+    list_payload,
+    missing_volumes,
+    require_head,
+    settle_sent,
+    stray_volumes,
+)
+from repatria.work.state import Remembered, StateFolder
 from repatria.work.stop import StopSignal
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetFacts:
-    """What the statement says of a dataset; empty where nothing was given."""
-
-    id: str
-    title: str = ""
-    owner: str = ""
-    hosted_in: str = ""
-    sensitivity: str = ""
-    legal_basis: str = ""
-    regulator: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
-    """What the statement says of a source."""
-
-    name: str
-    uri: str
-    """Without user name, password or query."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An object that this chain, or the bundle in the making, already holds."""
-
-    number: int
-    size: int
-    fingerprint: bytes
-    """Compare with `BundleRun.fingerprint(object)`: equal means unchanged."""
+from repatria.work.stoppable import StoppableStore
+from repatria.work.unfinished import Beginning, ObjectPart, Unfinished, VolumeState
 
 
 class BundleRun:
@@ -70,8 +66,39 @@ class BundleRun:
     bundle_id: str
     uri: str
     """Of this bundle, as it will be once finished."""
-    latest_uri: str | None
-    """Of the last finished bundle of the dataset, None if there is none."""
+
+    def __init__(
+        self,
+        facts: DatasetFacts,
+        target: Store,
+        *,
+        recipients: Sequence[Recipient],
+        signer: Signer,
+        state: StateFolder,
+        sources: Sequence[SourceFacts] = (),
+        volume_size: int = DEFAULT_VOLUME_SIZE,
+        patience: Patience | None = None,
+    ) -> None:
+        self._facts = facts
+        self._patience = patience or Patience()
+        self._target = StoppableStore(target, self._patience.stop)
+        self._recipients = tuple(recipients)
+        self._signer = signer
+        self._state = state
+        self._sources = tuple(sources)
+        self._volume_size = volume_size
+        self._lock = threading.Lock()
+        self._publishing = threading.Lock()
+        self._journal = Journal(state.dataset(facts.id), state.key())
+        self.catalogue = Catalogue(self._journal)
+        """What is known of the dataset's objects."""
+        self.findings: list[Finding] = []
+        """What was seen at the target that should not be there."""
+        self._unfinished = Unfinished(self._journal, self.catalogue)
+        self._marks = NameMarks(self._journal)
+        self._numbering = Numbering(
+            int(self._journal.fact("next_object") or 1), int(self._journal.fact("next_document") or 1)
+        )
 
     @classmethod
     def open(  # noqa: PLR0913 -- a bundle is made of these
@@ -86,13 +113,30 @@ class BundleRun:
         volume_size: int = DEFAULT_VOLUME_SIZE,
         stop: StopSignal | None = None,
         progress: Progress = SILENT,
+        patience: Patience | None = None,
     ) -> Self:
         """Open the dataset's bundle in the making: the unfinished one, every sent volume settled, or a new one.
 
-        Errors: StoreError (5) if the target cannot be reached, UsageError (2) if the chain at the target is not the one
-        that this machine knows.
+        Errors: StoreError (5) if the target cannot be reached at this first contact, UsageError (2) or
+        UnverifiableError (3) if the chain at the target is not the one that this machine knows.
         """
-        raise NotImplementedError
+        patience = patience or Patience(stop or StopSignal(), progress=progress)
+        run = cls(
+            facts,
+            target,
+            recipients=recipients,
+            signer=signer,
+            state=state,
+            sources=sources,
+            volume_size=volume_size,
+            patience=patience,
+        )
+        try:
+            run._go_on()
+        except BaseException:
+            run.close()
+            raise
+        return run
 
     def __enter__(self) -> Self:
         return self
@@ -104,27 +148,58 @@ class BundleRun:
 
     def close(self) -> None:
         """Let go of the journal; what is unfinished is gone on with by the next run."""
-        raise NotImplementedError
+        self._journal.close()
+
+    @property
+    def latest_uri(self) -> str | None:
+        """The URI of the dataset's last finished bundle, None if there is none."""
+        head = self._head()
+        return self._uri_of(head.bundle) if head else None
+
+    @property
+    def proven(self) -> int:
+        """How many volumes of this bundle are safe at the target."""
+        return self._unfinished.count(VolumeState.PROVEN)
+
+    @property
+    def bytes_proven(self) -> int:
+        """The payload bytes of those volumes."""
+        return self._unfinished.bytes_proven()
+
+    @property
+    def volume_size(self) -> int:
+        """Payload bytes of a full volume."""
+        return self._volume_size
 
     def known(self, path: str) -> Known | None:
         """Return what is known of the object at a path, None if it is new or gone."""
-        raise NotImplementedError
+        return self.catalogue.known(path)
+
+    def part_of(self, path: str, fingerprint: bytes) -> ObjectPart | None:
+        """Return how far an object in parts has come, in this bundle and the same version; None if it has not begun."""
+        return self._unfinished.part_of(path, fingerprint)
+
+    def forget_parts(self, number: int) -> None:
+        """Give up an object in parts: what volumes hold of it belongs to no object."""
+        self._unfinished.forget_parts(number)
 
     def next_object_number(self) -> int:
         """Return a number that no object of the chain has or will have."""
-        raise NotImplementedError
+        return self._numbering.next_object()
 
     def next_document_number(self) -> int:
         """Return a number that no document of the chain has or will have."""
-        raise NotImplementedError
+        return self._numbering.next_document()
 
     def volume(self) -> VolumeBuilder:
         """Return an empty volume with the next number; end it with `store` or `drop`."""
-        raise NotImplementedError
+        return VolumeBuilder(self._numbering.next_volume(), self._volume_size)
 
     def member_name(self, volume: VolumeBuilder, path: str, number: int, *, directory: bool = False) -> str:
         """Return, and take, the member name of an object that goes into `volume`."""
-        raise NotImplementedError
+        with self._lock:
+            self._marks.claim_for(volume.number)
+            return self._names.claim(path, number, directory=directory)
 
     def store(
         self,
@@ -135,30 +210,172 @@ class BundleRun:
         documents: Sequence[DocumentRow] = (),
         pages: Sequence[PageRow] = (),
         last: bool = False,
+        part: ObjectPart | None = None,
     ) -> int:
         """Seal a volume, put it and read it back; return the number under which the target holds it, proven.
 
-        `objects` are those that end in this volume. `last` pads it as the bundle's last. Waits for a lost link as long as
-        patience lasts, then StoppedError (8). TargetError kinds if the target refuses, is full, or keeps wrong bytes.
+        `objects` are those that end in this volume; `part` tells of one that ends in a later one. `last` pads it as the
+        bundle's last. A lost link is waited for as long as patience lasts, then StoppedError (8); a target that
+        refuses, is full, or does not keep what it is given is a StoreError (5). What was stored before is safe then.
         """
-        raise NotImplementedError
+        sealed = seal(volume.payload(last=last), self._recipients)
+        self._unfinished.begin(self._beginning)
+        number = self._sender.send(
+            volume.number,
+            sealed,
+            VolumeContent(objects, members, documents, pages),
+            self._marks.of(volume.number),
+            part,
+        )
+        self._marks.let_go(volume.number)
+        return number
 
     def drop(self, volume: VolumeBuilder) -> None:
-        """Give up a volume that was not stored: its number stays unused, its member names are free again."""
-        raise NotImplementedError
+        """Let go of a volume that was not stored: its number stays unused, its member names are free again."""
+        self._marks.let_go(volume.number)
+        self._numbering.landed(volume.number)
 
     def bury(self, number: int) -> None:
         """Write a tombstone for an object that is gone from the source."""
-        raise NotImplementedError
+        with self._journal.transaction():
+            self._unfinished.begin(self._beginning)
+            self._unfinished.bury(number, layout.rfc3339(datetime.now(UTC)))
 
     def publish_if_due(self) -> None:
         """Publish an index, with its checkpoint, if enough volumes or objects wait for one."""
-        raise NotImplementedError
+        with self._publishing:
+            covered = self._publisher.is_due(self._numbering.settled_up_to())
+            if covered is not None:
+                self._publisher.publish(covered, self._numbering.free())
 
     def finish(self, findings: Sequence[Finding] = ()) -> str | None:
         """Publish what is left, sign, and finish the bundle; return its URI, None if there was nothing new.
 
-        Findings that name an object say `object N` as their subject. More findings may have been seen at the target:
-        see `findings`.
+        Findings that name an object have `object N` as their subject. What was found at the target itself is added to
+        `findings` of this run.
         """
-        raise NotImplementedError
+        free = self._numbering.free()
+        self._journal.set_facts(next_object=free.object, next_document=free.document)
+        if self._unfinished.is_empty():
+            self._unfinished.clear()
+            return None
+        self._publisher.publish_rest(self._numbering.free())
+        listed = self._patience.insist(lambda: list_payload(self._target, self._facts.id, self.bundle_id))
+        if missing_volumes(self._unfinished, listed):
+            raise RefusedError(
+                _("Volumes of {bundle} that were proven are no longer at the target.").format(bundle=self.bundle_id),
+                advice=_("Find out who removed them, then run the same command again: what is missing is sent again."),
+            )
+        strays, unexpected = stray_volumes(self._unfinished, listed, self._writer, self._patience)
+        self.findings += unexpected
+        found = self._patience.insist(lambda: head_at_target(self._target, self._facts.id))
+        require_head(found, self._head(), self._facts.id)
+        files = self._publisher.close_bundle(
+            self._sources, strays, _entries(findings), self.catalogue.standing(), self._numbering.free()
+        )
+        with self._journal.transaction():
+            self._unfinished.post(files)
+            self._journal.set_facts(finishing=hashlib.sha256(files[layout.STATEMENT]).hexdigest())
+        self._deliver_and_commit()
+        return self.uri
+
+    def _go_on(self) -> None:
+        """Attach to the unfinished bundle, or begin one."""
+        found = head_at_target(self._target, self._facts.id)
+        beginning = self._unfinished.beginning()
+        # Killed after the very last file was put: the bundle is the chain's head already, only the journal is behind.
+        finished = beginning is not None and found is not None and found.bundle == beginning.bundle
+        if not finished:
+            require_head(found, self._head(), self._facts.id)
+        if beginning is not None:
+            self._attach(beginning, self._recipients_of(beginning))
+            self._resume(beginning)
+        if self._unfinished.beginning() is None:
+            self._attach(self._new_beginning(), self._recipients)
+
+    def _resume(self, beginning: Beginning) -> None:
+        listed = list_payload(self._target, self._facts.id, beginning.bundle)
+        if is_lost(self._unfinished, listed):
+            self._patience.progress.say(
+                _(
+                    "Files of the unfinished bundle {bundle} are gone from the target; its objects are sent anew."
+                ).format(bundle=beginning.bundle)
+            )
+            self._unfinished.clear()
+            return
+        for volume in missing_volumes(self._unfinished, listed):
+            self._unfinished.give_up(volume.number)
+        settle_sent(self._unfinished, self._writer, self._patience)
+        if self._journal.fact("finishing"):
+            self._deliver_and_commit()
+        else:
+            self._publisher.deliver()
+            if beginning.recipients != _texts(self._recipients):
+                # Its volumes are sealed to others: it ends here as it is, and what is left goes into the next bundle.
+                self.finish()
+
+    def _attach(self, beginning: Beginning, recipients: Sequence[Recipient]) -> None:
+        self._beginning = beginning
+        self.bundle_id = beginning.bundle
+        self.uri = self._uri_of(beginning.bundle)
+        self._writer = BundleWriter(self._target, self._facts.id, beginning.bundle)
+        self._names = MemberNames(self._marks, self._journal.mark(b"names", beginning.bundle.encode()))
+        self._publisher = Publisher(
+            self._facts, beginning, self._unfinished, self._writer, recipients, self._signer, self._patience
+        )
+        self._numbering.volumes_after(self._unfinished.highest_volume())
+        self._sender = Sender(self._unfinished, self._writer, self._numbering, self._patience)
+
+    def _new_beginning(self) -> Beginning:
+        head, now = self._head(), datetime.now(UTC)
+        return Beginning(
+            bundle=layout.new_bundle_id(now, after=head.bundle if head else None),
+            started=layout.rfc3339(now),
+            recipients=_texts(self._recipients),
+            previous_bundle=head.bundle if head else None,
+            previous_sha256=head.statement_sha256 if head else None,
+        )
+
+    def _recipients_of(self, beginning: Beginning) -> tuple[Recipient, ...]:
+        """Return those to whom a bundle was begun: its last index must open for all who can open its volumes."""
+        if beginning.recipients == _texts(self._recipients):
+            return self._recipients
+        return tuple(parse_recipient(text) for text in beginning.recipients)
+
+    def _deliver_and_commit(self) -> None:
+        """Put the files that finish the bundle; then, and only then, the catalogue takes in what it holds."""
+        self._publisher.deliver()
+        statement = self._journal.fact("finishing") or ""
+        with self._journal.transaction():
+            self.catalogue.commit()
+            standing = self.catalogue.finished()
+            self._journal.set_facts(
+                head_bundle=self.bundle_id,
+                head_statement=statement,
+                head_finished=layout.rfc3339(datetime.now(UTC)),
+                head_objects=standing.objects,
+                head_bytes=standing.bytes,
+                head_uri=self.uri,
+            )
+            self._unfinished.clear()
+        self._state.remember(self._facts.id, Remembered(self._signer.fingerprint, self.bundle_id, statement))
+
+    def _head(self) -> Head | None:
+        bundle, statement = self._journal.fact("head_bundle"), self._journal.fact("head_statement")
+        return Head(bundle, statement) if bundle and statement else None
+
+    def _uri_of(self, bundle_id: str) -> str:
+        return join(self._target.uri, f"{self._facts.id}/{bundle_id}")
+
+
+def _texts(recipients: Sequence[Recipient]) -> tuple[str, ...]:
+    return tuple(str(recipient) for recipient in recipients)
+
+
+def _entries(findings: Sequence[Finding]) -> list[FindingEntry]:
+    """Return the findings that name an object, as the statement holds them."""
+    named = (finding for finding in findings if finding.subject.startswith("object "))
+    return [FindingEntry(kind=str(each.kind), object=int(each.subject.removeprefix("object "))) for each in named]
+
+
+__all__ = ["BundleRun", "DatasetFacts", "Known", "ObjectPart", "SourceFacts", "Standing"]

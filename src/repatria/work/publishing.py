@@ -1,4 +1,4 @@
-"""What a bundle in the making shows at its target: indexes with their checkpoints, and at last the files that finish it.
+"""What a bundle in the making shows at its target: indexes with checkpoints, and at last the files that finish it.
 
 Every file goes through the journal's outbox: its bytes are kept first, then put, then read back. Whatever interrupts
 that, the next run puts the very same bytes.
@@ -31,6 +31,7 @@ from repatria.crypt.sshsig import Signer
 from repatria.errors import AlreadyExistsError, RefusedError
 from repatria.i18n import _
 from repatria.work.catalogue import Standing
+from repatria.work.numbering import NextNumbers
 from repatria.work.patience import Patience
 from repatria.work.unfinished import Beginning, Range, Unfinished, VolumeState, volume_counts
 
@@ -38,14 +39,6 @@ VOLUMES_PER_INDEX = 64
 OBJECTS_PER_INDEX = 100_000
 PAGES_PER_INDEX = 20_000
 TOMBSTONES_PER_INDEX = 500_000
-
-
-@dataclass(frozen=True, slots=True)
-class NextNumbers:
-    """The first numbers that are free."""
-
-    object: int
-    document: int
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from repatria.bundle import layout
-from repatria.bundle.reader import Chain
+from repatria.bundle.chain import Chain
 from repatria.bundle.rows import VolumeRow
 from repatria.bundle.writer import BundleWriter
 from repatria.errors import NotFoundError, UnverifiableError, UsageError

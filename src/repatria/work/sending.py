@@ -1,0 +1,72 @@
+"""Bringing one volume to the target: noted as sent, put, read back, noted as proven."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+
+from repatria.bundle import layout
+from repatria.bundle.writer import BundleWriter
+from repatria.crypt.seal import Sealed
+from repatria.errors import AlreadyExistsError, RefusedError
+from repatria.i18n import _
+from repatria.work.numbering import Numbering
+from repatria.work.patience import Patience
+from repatria.work.sealed_rows import VolumeContent
+from repatria.work.unfinished import ObjectPart, Unfinished
+
+TRIES = 4
+"""How often a volume is put, each time under another number, when the target does not keep what it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Brings volumes of one bundle to the target; from several threads."""
+
+    unfinished: Unfinished
+    writer: BundleWriter
+    numbering: Numbering
+    patience: Patience
+
+    def send(
+        self,
+        number: int,
+        sealed: Sealed,
+        content: VolumeContent,
+        marks: Sequence[bytes] = (),
+        part: ObjectPart | None = None,
+    ) -> int:
+        """Send a volume until the target gives back its bytes; return the number under which it does.
+
+        Wrong bytes are left where they are, for files are written once: the volume goes under another number.
+        """
+        for _attempt in range(TRIES):
+            free = asdict(self.numbering.free())
+            self.unfinished.sent(
+                number,
+                sealed,
+                content,
+                marks=marks,
+                part=part,
+                next_numbers={f"next_{kind}": value for kind, value in free.items()},
+            )
+            if self._is_kept(number, sealed):
+                self.unfinished.proven(number)
+                self.numbering.landed(number)
+                return number
+            self.unfinished.give_up(number)
+            self.numbering.landed(number)
+            self.patience.stop.raise_if_requested()
+            number = self.numbering.next_volume()
+            content = replace(content, members=[replace(row, volume=number) for row in content.members])
+        raise RefusedError(
+            _("The target does not keep what it is given: {count} times in a row a volume came back altered.").format(
+                count=TRIES
+            ),
+            advice=_("Have the target's disks and memory checked. What was proven before is safe."),
+        )
+
+    def _is_kept(self, number: int, sealed: Sealed) -> bool:
+        with suppress(AlreadyExistsError):  # other bytes are there already: reading them back tells
+            self.patience.insist(lambda: self.writer.put_volume(number, sealed))
+        path = layout.volume_path(number)
+        return self.patience.insist(lambda: self.writer.read_back(path, sealed.sha256, len(sealed.data)))
