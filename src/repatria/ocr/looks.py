@@ -1,0 +1,176 @@
+"""Reading a decoded page: which looks to take, which reading to keep.
+
+No preparation wins everywhere, so a page that the first look read badly gets others, and the reading in which the
+engine is surest of most characters is kept. Looks are values, the choice is arithmetic over word confidences.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from repatria.ocr.engine import Engine, Layout
+from repatria.ocr.preparation import PREPARATIONS, Grey, flattened, ink_share, resized, skew_of, turned
+from repatria.ocr.words import Box, PageText, Word
+
+READING_DPI = 240.0
+"""What pages with a known resolution are brought to: printed and typed letters are then 20 to 35 pixels high, which is
+what Tesseract's models were trained on."""
+READING_SIDE = 2600
+"""Pixels of the long side where the resolution is not known."""
+WORD_HEIGHT = 27.0
+"""Pixels that a second look brings words to."""
+MOST_READING_PIXELS = 50_000_000
+MOST_ENLARGED = 2.0
+SURE = 88.0
+"""Mean confidence of a page that needs no second look."""
+UNSURE = 70.0
+"""Confidence at which a word is as likely noise as text; the mark below which a page is flagged."""
+PERHAPS_TURNED = 75.0
+"""Mean confidence below which a page may lie on its side or head."""
+_ENOUGH_TO_TURN = 1.0
+_LEAST_SKEW = 0.3
+_BLANK_INK = 0.0005
+_DARK = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A decoded page."""
+
+    grey: Grey
+    dpi: float
+    dpi_known: bool
+    """Whether the file told it; else it was guessed from the size."""
+
+    def rotated(self, clockwise: int) -> "Sheet":
+        """Return the page turned by quarters."""
+        return replace(self, grey=np.ascontiguousarray(np.rot90(self.grey, -clockwise // 90)))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way to read a page."""
+
+    preparation: str
+    factor: float
+    """Pixels of the prepared page for one of the sheet."""
+    layout: Layout = Layout.AUTOMATIC
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look gave."""
+
+    look: Look
+    words: tuple[Word, ...]
+    skew: float
+
+    @property
+    def confidence(self) -> float:
+        """Mean over the words, 0 without any."""
+        return sum(word.confidence or 0.0 for word in self.words) / len(self.words) if self.words else 0.0
+
+    @property
+    def worth(self) -> float:
+        """Characters read, each weighed by how far its word's confidence is above (or below) that of noise.
+
+        A mean alone would prefer one sure word to a page of good ones.
+        """
+        return sum(len(word.text) * ((word.confidence or 0.0) - UNSURE) for word in self.words)
+
+
+def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
+    """Return page `number`'s words on the straight page, as the best look read them."""
+    sheet, rotation, readings = _upright(sheet, engine)
+    first = readings[-1]
+    if first.words and first.confidence < SURE:
+        readings += [take(sheet, look, engine) for look in more_looks(sheet, first)]
+    best = max(readings[readings.index(first) :], key=lambda reading: reading.worth)
+    height, width = sheet.grey.shape
+    flags = tuple(_flags(sheet, rotation, best, len(readings)))
+    return PageText(number, width, height, sheet.dpi, rotation, best.skew, best.words, flags)
+
+
+def first_look(sheet: Sheet) -> Look:
+    """Return the look that every page gets: background flattened, letters brought to the size engines read best."""
+    wanted = READING_DPI / sheet.dpi if sheet.dpi_known else READING_SIDE / max(sheet.grey.shape)
+    return Look("flattened", _bounded(sheet, wanted))
+
+
+def more_looks(sheet: Sheet, first: Reading) -> Iterator[Look]:
+    """Yield further looks for a page that the first read badly."""
+    factor = first.look.factor
+    heights = sorted(word.box.height for word in first.words)
+    if heights:
+        measured = heights[len(heights) // 2] * factor
+        if not 0.8 * WORD_HEIGHT <= measured <= 1.2 * WORD_HEIGHT:
+            factor = _bounded(sheet, factor * min(max(WORD_HEIGHT / measured, 0.5), 2.0))
+    yield Look("stretched", 0.8 * factor)
+    yield Look("flattened", factor, Layout.COLUMN)
+    yield Look("plain", factor)
+    if sheet.grey.mean() < _DARK:
+        yield Look("inverted", factor)
+
+
+def take(sheet: Sheet, look: Look, engine: Engine) -> Reading:
+    """Prepare and read: resized first, so that what follows costs the same whatever the scanner gave."""
+    small = resized(sheet.grey, look.factor)
+    prepared = PREPARATIONS[look.preparation](small)
+    skew = skew_of(prepared if look.preparation != "plain" else flattened(small))
+    if abs(skew) < _LEAST_SKEW:
+        skew = 0.0
+    else:
+        prepared = turned(prepared, skew)
+    words = engine.read(Image.fromarray(prepared), READING_DPI, look.layout)
+    across = prepared.shape[1] / sheet.grey.shape[1]
+    down = prepared.shape[0] / sheet.grey.shape[0]
+    return Reading(look, tuple(_scaled(word, across, down) for word in words), skew)
+
+
+def _upright(sheet: Sheet, engine: Engine) -> tuple[Sheet, int, list[Reading]]:
+    """Read once, and once more where the page seems to lie on its side or head; the last reading is to be kept."""
+    first = take(sheet, first_look(sheet), engine)
+    if first.confidence >= PERHAPS_TURNED:
+        return sheet, 0, [first]
+    rotation = _rotation_of(sheet, engine)
+    if rotation:
+        turned_sheet = sheet.rotated(rotation)
+        again = take(turned_sheet, first.look, engine)
+        if again.worth > first.worth:
+            return turned_sheet, rotation, [first, again]
+    return sheet, 0, [first]
+
+
+def _rotation_of(sheet: Sheet, engine: Engine) -> int:
+    small = resized(sheet.grey, _bounded(sheet, READING_SIDE / max(sheet.grey.shape)))
+    upright = engine.upright(Image.fromarray(flattened(small)))
+    return upright.rotation if upright and upright.confidence >= _ENOUGH_TO_TURN else 0
+
+
+def _flags(sheet: Sheet, rotation: int, best: Reading, looks: int) -> Iterator[str]:
+    if rotation:
+        yield "rotated"
+    if best.skew:
+        yield "skewed"
+    if looks > 1:
+        yield "second-look"
+    if (
+        not best.words
+        and ink_share(flattened(resized(sheet.grey, min(1.0, 1200 / max(sheet.grey.shape))))) < _BLANK_INK
+    ):
+        yield "blank"
+    elif best.confidence < UNSURE:
+        yield "low-confidence"
+
+
+def _scaled(word: Word, across: float, down: float) -> Word:
+    box = word.box
+    return replace(word, box=Box(box.left / across, box.top / down, box.right / across, box.bottom / down))
+
+
+def _bounded(sheet: Sheet, factor: float) -> float:
+    """Keep a prepared page within memory and reason."""
+    return min(factor, MOST_ENLARGED, math.sqrt(MOST_READING_PIXELS / sheet.grey.size))

@@ -1,0 +1,261 @@
+"""Image files: decoding one frame from memory, and the picture of it that a PDF carries.
+
+Runs in a child process (`isolation`): it changes Pillow's process-global limits, and hostile files may end it.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+
+from repatria.errors import FindingsError
+from repatria.i18n import _
+from repatria.ocr.preparation import Grey
+
+FORMATS = ("JPEG", "PNG", "TIFF", "JPEG2000")
+MAX_PIXELS = 300_000_000
+"""Of one page: an A0 plan at 400 dpi."""
+MAX_FRAMES = 20_000
+A4_INCHES = 11.69
+"""The long side that a page without a resolution is taken to have."""
+_SCREEN_DPI = 100
+_TOO_FINE_DPI = 2400
+_REDUCED_COPY = 1  # bit 0 of TIFF's NewSubfileType
+
+Placement = tuple[int, int, int, int, int, int]
+"""(a, b, c, d, e, f): the stored picture's point (u, v) is shown at (a u + c v + e, b u + d v + f); all are shares of
+the picture's sides, v downwards."""
+
+_IDENTITY: Placement = (1, 0, 0, 1, 0, 0)
+_BY_ORIENTATION: dict[int, Placement] = {
+    1: _IDENTITY,
+    2: (-1, 0, 0, 1, 1, 0),
+    3: (-1, 0, 0, -1, 1, 1),
+    4: (1, 0, 0, -1, 0, 1),
+    5: (0, 1, 1, 0, 0, 0),
+    6: (0, 1, -1, 0, 1, 0),
+    7: (0, -1, -1, 0, 1, 1),
+    8: (0, -1, 1, 0, 0, 1),
+}
+
+
+class UnreadablePageError(FindingsError):
+    """A page, or a whole scan, cannot be read; the message says why and holds no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded frame of an image file."""
+
+    image: Image.Image
+    """Upright by its tags, square pixels, colours as stored."""
+    dpi: float
+    dpi_known: bool
+    """Whether the file told it; else it is that of an A4 sheet of this size."""
+    orientation: int = 1
+    """The EXIF or TIFF orientation that was applied, 1..8."""
+    bitstream: bytes | None = field(default=None, repr=False)
+    """The JPEG file, where it can be shown as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image as a PDF stores it: one encoded stream and how it lies on the page."""
+
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    filter: str
+    """DCTDecode, CCITTFaxDecode or FlateDecode (PNG prediction)."""
+    colours: str
+    """DeviceGray or DeviceRGB."""
+    bits: int
+    placement: Placement = _IDENTITY
+    white_is_zero: bool = False
+    """CCITT only: what a 0 bit means."""
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[Image.Image]:
+    """Open an image file in memory; whatever a decoder finds wrong with it is UnreadablePageError."""
+    Image.MAX_IMAGE_PIXELS = None  # `_refuse_bomb` is exact where Pillow's limit only warns
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                yield image
+    except UnidentifiedImageError as error:
+        raise UnreadablePageError(_("It is not a whole image of a known kind.")) from error
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError, IndexError, EOFError, OverflowError) as error:
+        # Pillow's plugins raise all of these on broken files.
+        raise UnreadablePageError(_("The image is damaged: {reason}.").format(reason=_short(error))) from error
+
+
+def frames_of(data: bytes) -> list[int]:
+    """Return the numbers of the frames that are pages: every frame but reduced copies (thumbnails)."""
+    with opened(data) as image:
+        if image.format != "TIFF":
+            return [0]
+        count = min(getattr(image, "n_frames", 1), MAX_FRAMES)
+        pages = []
+        for number in range(count):
+            image.seek(number)
+            kind = image.tag_v2.get(254, 0) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
+            if not (isinstance(kind, int) and kind & _REDUCED_COPY):
+                pages.append(number)
+        return pages or [0]
+
+
+def decoded(data: bytes, number: int) -> Frame:
+    """Decode frame `number`, whole or not at all."""
+    with opened(data) as image:
+        image.seek(number)
+        _refuse_bomb(image.width, image.height)
+        orientation = int(image.getexif().get(ExifTags.Base.Orientation) or 1)
+        across, down = _resolution(image)
+        is_jpeg = image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB")
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    if orientation > 4:
+        across, down = down, across
+    square, dpi = _squared(upright, across, down)
+    applied = orientation if orientation in _BY_ORIENTATION else 1
+    return Frame(square, dpi, across > 0, applied, data if is_jpeg else None)
+
+
+def grey_of(image: Image.Image) -> Grey:
+    """Return the picture in grey, alpha laid on white, more than 8 bits brought down to 8 without clipping."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _eight_bits(np.asarray(image))
+    return np.asarray(_opaque(image).convert("L"))
+
+
+def picture_of(frame: Frame, rotation: int) -> Picture:
+    """Return the picture that a PDF carries: the JPEG as it came, else G4 for two colours, else without loss.
+
+    `rotation` are the clockwise degrees that turn the frame upright.
+    """
+    if frame.bitstream is not None:
+        return _jpeg_picture(frame, frame.bitstream, rotation)
+    image = frame.image.rotate(-rotation, expand=True) if rotation else frame.image
+    if image.mode == "1":
+        return _group4_picture(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    image = _opaque(image)
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    return _png_picture(image)
+
+
+def placement_of(orientation: int, rotation: int) -> Placement:
+    """Return where points of the stored picture are shown: EXIF orientation first, then the clockwise rotation."""
+    a, b, c, d, e, f = _BY_ORIENTATION[orientation]
+    for _quarter in range(rotation // 90 % 4):
+        a, b, c, d, e, f = -b, a, -d, c, 1 - f, e  # (x, y) -> (1 - y, x)
+    return a, b, c, d, e, f
+
+
+def _refuse_bomb(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UnreadablePageError(
+            _("It claims {width} x {height} pixels; at most {limit} million are read.").format(
+                width=width, height=height, limit=MAX_PIXELS // 1_000_000
+            )
+        )
+
+
+def _resolution(image: Image.Image) -> tuple[float, float]:
+    """Return dots an inch across and down; 0, 0 where the file tells nothing that can be believed."""
+    told = image.info.get("dpi")
+    try:
+        across, down = (float(value) for value in told) if told else (0.0, 0.0)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0, 0.0
+    believed = all(_SCREEN_DPI <= value <= _TOO_FINE_DPI for value in (across, down)) or (
+        max(across, down) >= _SCREEN_DPI and min(across, down) >= 50  # a fax: 204 x 98
+    )
+    return (across, down) if believed else (0.0, 0.0)
+
+
+def _squared(image: Image.Image, across: float, down: float) -> tuple[Image.Image, float]:
+    """Return the image with square pixels, and its resolution: the finer of the two, else as if it were A4."""
+    if not across or not down:
+        return image, min(max(max(image.size) / A4_INCHES, 70.0), 600.0)
+    dpi = max(across, down)
+    if abs(across - down) < 0.02 * dpi:
+        return image, dpi
+    size = (round(image.width * dpi / across), round(image.height * dpi / down))
+    _refuse_bomb(*size)
+    return image.resize(size, Image.Resampling.NEAREST if image.mode == "1" else Image.Resampling.BICUBIC), dpi
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or (image.mode == "P" and "transparency" in image.info):
+        coloured = image.convert("RGBA")
+        paper = Image.new("RGBA", coloured.size, "white")
+        return Image.alpha_composite(paper, coloured).convert("L" if image.mode in ("LA", "La") else "RGB")
+    return image
+
+
+def _eight_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Grey:
+    """Bring deep grey down to 8 bits: 12-bit scanners store theirs in 16, so the range in use decides the divisor."""
+    numbers = values.astype(np.float32)
+    top = float(numbers.max(initial=0.0))
+    full = next((limit for limit in (1.0, 255.0, 4095.0, 65535.0) if top <= limit), top)
+    grey: Grey = np.clip(numbers / full * 255.0, 0, 255).astype(np.uint8)
+    return grey
+
+
+def _jpeg_picture(frame: Frame, bitstream: bytes, rotation: int) -> Picture:
+    with opened(bitstream) as image:
+        colours = "DeviceGray" if image.mode == "L" else "DeviceRGB"
+        placement = placement_of(frame.orientation, rotation)
+        return Picture(bitstream, image.width, image.height, "DCTDecode", colours, 8, placement)
+
+
+def _group4_picture(image: Image.Image) -> Picture:
+    buffer = io.BytesIO()
+    rows_per_strip = 278
+    image.save(buffer, "TIFF", compression="group4", tiffinfo={rows_per_strip: image.height})
+    file = buffer.getvalue()
+    with Image.open(io.BytesIO(file)) as written:
+        tags = written.tag_v2  # type: ignore[attr-defined]  # a TIFF image, as it was just written
+        (start,), (length,) = tags[273], tags[279]
+        white_is_zero = tags[262] == 0
+    return Picture(
+        file[start : start + length],
+        image.width,
+        image.height,
+        "CCITTFaxDecode",
+        "DeviceGray",
+        1,
+        white_is_zero=white_is_zero,
+    )
+
+
+def _png_picture(image: Image.Image) -> Picture:
+    """Encode as PNG and keep its image data: PDF's Flate filter with PNG prediction is the same bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=6)
+    colours = "DeviceGray" if image.mode == "L" else "DeviceRGB"
+    return Picture(_png_data(buffer.getvalue()), image.width, image.height, "FlateDecode", colours, 8)
+
+
+def _png_data(file: bytes) -> bytes:
+    parts = []
+    position = 8
+    while position < len(file):
+        length = int.from_bytes(file[position : position + 4], "big")
+        if file[position + 4 : position + 8] == b"IDAT":
+            parts.append(file[position + 8 : position + 8 + length])
+        position += length + 12
+    return b"".join(parts)
+
+
+def _short(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:120].rstrip(".")
