@@ -38,6 +38,7 @@ from repatria.progress import SILENT, Progress
 from repatria.store.base import Store
 from repatria.store.registry import join
 from repatria.work.catalogue import Catalogue, Known, NameMarks, Standing
+from repatria.work.chain_memory import ChainMemory, recipient_texts
 from repatria.work.journal import Journal
 from repatria.work.numbering import Numbering
 from repatria.work.patience import Patience
@@ -45,7 +46,6 @@ from repatria.work.publishing import Publisher
 from repatria.work.sealed_rows import VolumeContent
 from repatria.work.sending import Sender
 from repatria.work.settling import (
-    Head,
     head_at_target,
     is_lost,
     list_payload,
@@ -95,6 +95,7 @@ class BundleRun:
         self.findings: list[Finding] = []
         """What was seen at the target that should not be there."""
         self._unfinished = Unfinished(self._journal, self.catalogue)
+        self._memory = ChainMemory(self._journal, self.catalogue, self._unfinished)
         self._marks = NameMarks(self._journal)
         self._numbering = Numbering(
             int(self._journal.fact("next_object") or 1), int(self._journal.fact("next_document") or 1)
@@ -153,7 +154,7 @@ class BundleRun:
     @property
     def latest_uri(self) -> str | None:
         """The URI of the dataset's last finished bundle, None if there is none."""
-        head = self._head()
+        head = self._memory.head()
         return self._uri_of(head.bundle) if head else None
 
     @property
@@ -269,13 +270,11 @@ class BundleRun:
         strays, unexpected = stray_volumes(self._unfinished, listed, self._writer, self._patience)
         self.findings += unexpected
         found = self._patience.insist(lambda: head_at_target(self._target, self._facts.id))
-        require_head(found, self._head(), self._facts.id)
+        require_head(found, self._memory.head(), self._facts.id)
         files = self._publisher.close_bundle(
             self._sources, strays, _entries(findings), self.catalogue.standing(), self._numbering.free()
         )
-        with self._journal.transaction():
-            self._unfinished.post(files)
-            self._journal.set_facts(finishing=hashlib.sha256(files[layout.STATEMENT]).hexdigest())
+        self._memory.finishing(files, hashlib.sha256(files[layout.STATEMENT]).hexdigest())
         self._deliver_and_commit()
         return self.uri
 
@@ -286,12 +285,12 @@ class BundleRun:
         # Killed after the very last file was put: the bundle is the chain's head already, only the journal is behind.
         finished = beginning is not None and found is not None and found.bundle == beginning.bundle
         if not finished:
-            require_head(found, self._head(), self._facts.id)
+            require_head(found, self._memory.head(), self._facts.id)
         if beginning is not None:
             self._attach(beginning, self._recipients_of(beginning))
             self._resume(beginning)
         if self._unfinished.beginning() is None:
-            self._attach(self._new_beginning(), self._recipients)
+            self._attach(self._memory.new_beginning(self._recipients), self._recipients)
 
     def _resume(self, beginning: Beginning) -> None:
         listed = list_payload(self._target, self._facts.id, beginning.bundle)
@@ -306,11 +305,11 @@ class BundleRun:
         for volume in missing_volumes(self._unfinished, listed):
             self._unfinished.give_up(volume.number)
         settle_sent(self._unfinished, self._writer, self._patience)
-        if self._journal.fact("finishing"):
+        if self._memory.is_finishing():
             self._deliver_and_commit()
         else:
             self._publisher.deliver()
-            if beginning.recipients != _texts(self._recipients):
+            if beginning.recipients != recipient_texts(self._recipients):
                 # Its volumes are sealed to others: it ends here as it is, and what is left goes into the next bundle.
                 self.finish()
 
@@ -326,50 +325,20 @@ class BundleRun:
         self._numbering.volumes_after(self._unfinished.highest_volume())
         self._sender = Sender(self._unfinished, self._writer, self._numbering, self._patience)
 
-    def _new_beginning(self) -> Beginning:
-        head, now = self._head(), datetime.now(UTC)
-        return Beginning(
-            bundle=layout.new_bundle_id(now, after=head.bundle if head else None),
-            started=layout.rfc3339(now),
-            recipients=_texts(self._recipients),
-            previous_bundle=head.bundle if head else None,
-            previous_sha256=head.statement_sha256 if head else None,
-        )
-
     def _recipients_of(self, beginning: Beginning) -> tuple[Recipient, ...]:
         """Return those to whom a bundle was begun: its last index must open for all who can open its volumes."""
-        if beginning.recipients == _texts(self._recipients):
+        if beginning.recipients == recipient_texts(self._recipients):
             return self._recipients
         return tuple(parse_recipient(text) for text in beginning.recipients)
 
     def _deliver_and_commit(self) -> None:
         """Put the files that finish the bundle; then, and only then, the catalogue takes in what it holds."""
         self._publisher.deliver()
-        statement = self._journal.fact("finishing") or ""
-        with self._journal.transaction():
-            self.catalogue.commit()
-            standing = self.catalogue.finished()
-            self._journal.set_facts(
-                head_bundle=self.bundle_id,
-                head_statement=statement,
-                head_finished=layout.rfc3339(datetime.now(UTC)),
-                head_objects=standing.objects,
-                head_bytes=standing.bytes,
-                head_uri=self.uri,
-            )
-            self._unfinished.clear()
-        self._state.remember(self._facts.id, Remembered(self._signer.fingerprint, self.bundle_id, statement))
-
-    def _head(self) -> Head | None:
-        bundle, statement = self._journal.fact("head_bundle"), self._journal.fact("head_statement")
-        return Head(bundle, statement) if bundle and statement else None
+        head = self._memory.commit(self.bundle_id, self.uri)
+        self._state.remember(self._facts.id, Remembered(self._signer.fingerprint, head.bundle, head.statement_sha256))
 
     def _uri_of(self, bundle_id: str) -> str:
         return join(self._target.uri, f"{self._facts.id}/{bundle_id}")
-
-
-def _texts(recipients: Sequence[Recipient]) -> tuple[str, ...]:
-    return tuple(str(recipient) for recipient in recipients)
 
 
 def _entries(findings: Sequence[Finding]) -> list[FindingEntry]:

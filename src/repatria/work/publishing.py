@@ -13,7 +13,6 @@ from functools import partial
 from repatria.bundle import layout
 from repatria.bundle.closing import PayloadFile, closing_files
 from repatria.bundle.index import IndexMeta, IndexRows, build_index
-from repatria.bundle.merkle import MerkleTree
 from repatria.bundle.rows import Tombstone, VolumeRow
 from repatria.bundle.statement import (
     Checkpoint,
@@ -33,7 +32,8 @@ from repatria.i18n import _
 from repatria.work.catalogue import Standing
 from repatria.work.numbering import NextNumbers
 from repatria.work.patience import Patience
-from repatria.work.unfinished import Beginning, Range, Unfinished, VolumeState, volume_counts
+from repatria.work.reckoning import volume_counts
+from repatria.work.unfinished import Beginning, Range, Unfinished, VolumeState
 
 VOLUMES_PER_INDEX = 64
 OBJECTS_PER_INDEX = 100_000
@@ -94,7 +94,7 @@ class Publisher:
 
     def deliver(self) -> None:
         """Put every file of the outbox, in order, and read it back."""
-        while (waiting := self.unfinished.next_in_outbox()) is not None:
+        while (waiting := self.unfinished.outbox.first()) is not None:
             path, data = waiting
             digest = hashlib.sha256(data).digest()
             try:
@@ -104,7 +104,7 @@ class Publisher:
                 same = False
             if not same:
                 raise _spoilt(f"{self.facts.id}/{self.beginning.bundle}/{path}")
-            self.unfinished.delivered(path, digest if path.startswith(layout.CHECKPOINT_FOLDER) else None)
+            self.unfinished.outbox.delivered(path, digest if path.startswith(layout.CHECKPOINT_FOLDER) else None)
 
     def close_bundle(
         self,
@@ -132,12 +132,12 @@ class Publisher:
             previous=self.beginning.previous,
             recipients=self.beginning.recipients,
             tool=layout.TOOL,
-            objects=unfinished.object_counts(numbers.object),
-            documents=unfinished.document_counts(numbers.document),
+            objects=unfinished.reckoning.objects(numbers),
+            documents=unfinished.reckoning.documents(numbers),
             tombstones=unfinished.tombstones(),
             totals=Totals(objects=standing.objects, bytes=standing.bytes),
-            merkle_root=MerkleTree(unfinished.leaves()).root().hex(),
-            checksums_compared=unfinished.compared(),
+            merkle_root=unfinished.reckoning.merkle_root(),
+            checksums_compared=unfinished.reckoning.checksums_compared(),
             durability="read-back",
             files={},
             indexes=indexes,
@@ -146,7 +146,7 @@ class Publisher:
         )
         payload = [PayloadFile(layout.volume_path(row.number), row.size, row.sha256) for row in volumes]
         payload += [PayloadFile(entry.name, entry.size, bytes.fromhex(entry.sha256)) for entry in indexes]
-        return closing_files(draft, payload, unfinished.tag_files(), self.signer)
+        return closing_files(draft, payload, unfinished.outbox.tag_files(), self.signer)
 
     def _rows(self, covered: Range | None, buried: Sequence[Tombstone]) -> IndexRows:
         unfinished = self.unfinished
@@ -171,8 +171,8 @@ class Publisher:
             previous=self.beginning.previous,
             recipients=self.beginning.recipients,
             indexes=indexes,
-            objects=self.unfinished.object_counts(numbers.object),
-            documents=self.unfinished.document_counts(numbers.document),
+            objects=self.unfinished.reckoning.objects(numbers),
+            documents=self.unfinished.reckoning.documents(numbers),
         ).encode()
 
 

@@ -97,7 +97,7 @@ def is_lost(unfinished: Unfinished, listed: Mapping[str, int]) -> bool:
     published = unfinished.published_up_to()
     if any(volume.number <= published for volume in missing_volumes(unfinished, listed)):
         return True
-    waiting = unfinished.waiting_paths()
+    waiting = unfinished.outbox.waiting()
     return any(listed.get(entry.name) != entry.size for entry in unfinished.indexes() if entry.name not in waiting)
 
 

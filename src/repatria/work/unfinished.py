@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
-from repatria.bundle.statement import DocumentCounts, IndexEntry, ObjectCounts, Previous, VolumeCounts
+from repatria.bundle.statement import IndexEntry, Previous
 from repatria.crypt.seal import Sealed
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
+from repatria.work.outbox import Outbox
+from repatria.work.reckoning import Reckoning
 from repatria.work.sealed_rows import VolumeContent
 
 _ROWS = b"volume rows"
@@ -91,6 +93,10 @@ class Unfinished:
     def __init__(self, journal: Journal, catalogue: Catalogue) -> None:
         self._journal = journal
         self._catalogue = catalogue
+        self.outbox = Outbox(journal)
+        """What is on its way to the target."""
+        self.reckoning = Reckoning(journal)
+        """What the bundle amounts to."""
 
     def beginning(self) -> Beginning | None:
         """Return how the unfinished bundle was begun, None if there is none."""
@@ -307,56 +313,7 @@ class Unfinished:
             journal.change_many(
                 "UPDATE tombstones SET published=? WHERE object=?", ((number, stone.object) for stone in buried)
             )
-            self.post(files)
-
-    def post(self, files: Mapping[str, bytes]) -> None:
-        """Put files into the outbox, in their order: what is there is put at the target with these very bytes."""
-        self._journal.change_many("INSERT INTO outbox(path, data) VALUES (?, ?)", files.items())
-
-    def next_in_outbox(self) -> tuple[str, bytes] | None:
-        """Return the first file that waits to be put: its path within the bundle, and its bytes."""
-        found = self._journal.row("SELECT path, data FROM outbox ORDER BY position")
-        return (found[0], found[1]) if found else None
-
-    def waiting_paths(self) -> set[str]:
-        """Return which files wait to be put."""
-        return {row[0] for row in self._journal.rows("SELECT path FROM outbox")}
-
-    def delivered(self, path: str, tag_sha256: bytes | None) -> None:
-        """Take a file out of the outbox: the target has it. `tag_sha256` is kept for the tag manifest."""
-        with self._journal.transaction():
-            self._journal.change("DELETE FROM outbox WHERE path=?", path)
-            if tag_sha256 is not None:
-                self._journal.change("INSERT OR REPLACE INTO tag_files VALUES (?, ?)", path, tag_sha256)
-
-    def tag_files(self) -> dict[str, bytes]:
-        """Return the SHA-256 of every checkpoint, and signature of one, at the target."""
-        return dict(self._journal.rows("SELECT path, sha256 FROM tag_files"))
-
-    def leaves(self) -> Iterator[bytes]:
-        """Yield the Merkle leaves of the bundle's objects, by number."""
-        last = 0
-        while batch := self._journal.rows(
-            "SELECT number, leaf FROM taken WHERE number>? ORDER BY number LIMIT 10000", last
-        ):
-            yield from (leaf for _number, leaf in batch)
-            last = batch[-1][0]
-
-    def object_counts(self, next_object: int) -> ObjectCounts:
-        """Return the count and bytes of the bundle's objects; numbers of objects that failed are not free either."""
-        row = self._journal.row("SELECT count(*), coalesce(sum(size), 0), min(number) FROM taken")
-        count, size, first = row or (0, 0, None)
-        return ObjectCounts(count=count, bytes=size, first=first if count else next_object, next=next_object)
-
-    def document_counts(self, next_document: int) -> DocumentCounts:
-        """Return the count and pages of the bundle's documents."""
-        row = self._journal.row("SELECT count(*), coalesce(sum(pages), 0), min(number) FROM documents")
-        count, pages, first = row or (0, 0, None)
-        return DocumentCounts(count=count, pages=pages, first=first if count else next_document, next=next_document)
-
-    def compared(self) -> int:
-        """Return how many objects' checksums, kept by the source, were compared."""
-        return self._journal.number("SELECT sum(compared) FROM taken")
+            self.outbox.post(files)
 
     def is_empty(self) -> bool:
         """Return whether the bundle would hold nothing: no proven volume, no tombstone, no index."""
@@ -368,9 +325,3 @@ class Unfinished:
             for table in _TABLES:
                 self._journal.change(f"DELETE FROM {table}")  # noqa: S608 -- literal names
             self._journal.set_facts(unfinished=None, finishing=None)
-
-
-def volume_counts(volumes: Iterable[VolumeRow]) -> VolumeCounts:
-    """Return the count of volumes, and the bytes of their age files."""
-    sizes = [volume.size for volume in volumes]
-    return VolumeCounts(count=len(sizes), bytes=sum(sizes))

@@ -1,0 +1,69 @@
+"""What this machine knows of a dataset's chain: its head, and the catalogue that the head left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from repatria.bundle import layout
+from repatria.crypt.recipient import Recipient
+from repatria.work.catalogue import Catalogue
+from repatria.work.journal import Journal
+from repatria.work.settling import Head
+from repatria.work.unfinished import Beginning, Unfinished
+
+
+@dataclass(frozen=True, slots=True)
+class ChainMemory:
+    """The journal's facts on the finished chain."""
+
+    journal: Journal
+    catalogue: Catalogue
+    unfinished: Unfinished
+
+    def head(self) -> Head | None:
+        """Return the last bundle that was finished from here."""
+        bundle, statement = self.journal.fact("head_bundle"), self.journal.fact("head_statement")
+        return Head(bundle, statement) if bundle and statement else None
+
+    def new_beginning(self, recipients: Sequence[Recipient]) -> Beginning:
+        """Return the beginning of a bundle that follows the head."""
+        head, now = self.head(), datetime.now(UTC)
+        return Beginning(
+            bundle=layout.new_bundle_id(now, after=head.bundle if head else None),
+            started=layout.rfc3339(now),
+            recipients=recipient_texts(recipients),
+            previous_bundle=head.bundle if head else None,
+            previous_sha256=head.statement_sha256 if head else None,
+        )
+
+    def is_finishing(self) -> bool:
+        """Return whether the files that finish the unfinished bundle are on their way already."""
+        return self.journal.fact("finishing") is not None
+
+    def finishing(self, files: dict[str, bytes], statement_sha256: str) -> None:
+        """Send the files that finish the bundle on their way; nothing can be added to it from now on."""
+        with self.journal.transaction():
+            self.unfinished.outbox.post(files)
+            self.journal.set_facts(finishing=statement_sha256)
+
+    def commit(self, bundle: str, uri: str) -> Head:
+        """Make the bundle, finished at the target, the head: the catalogue takes in what it holds."""
+        head = Head(bundle, self.journal.fact("finishing") or "")
+        with self.journal.transaction():
+            self.catalogue.commit()
+            standing = self.catalogue.finished()
+            self.journal.set_facts(
+                head_bundle=head.bundle,
+                head_statement=head.statement_sha256,
+                head_finished=layout.rfc3339(datetime.now(UTC)),
+                head_objects=standing.objects,
+                head_bytes=standing.bytes,
+                head_uri=uri,
+            )
+            self.unfinished.clear()
+        return head
+
+
+def recipient_texts(recipients: Sequence[Recipient]) -> tuple[str, ...]:
+    """Return recipients as statements name them."""
+    return tuple(str(recipient) for recipient in recipients)
