@@ -59,10 +59,8 @@ def failed(name: str, error: RepatriaError) -> Check:
 
 def machine_checks(settings: "Settings") -> Iterator[Check]:
     """Look at this machine: programs, clock, state folder."""
-    python = ".".join(str(part) for part in sys.version_info[:3])
-    yield Check(
-        "repatria", State.OK, _("Repatria {version}, Python {python}").format(version=__version__, python=python)
-    )
+    seen = _("Repatria {version}, Python {python}").format(version=__version__, python=dotted(sys.version_info[:3]))
+    yield Check("repatria", State.OK, seen)
     yield _clock(time.time())
     if settings.file:
         yield Check("settings", State.OK, _("Settings from {file}").format(file=settings.file))
@@ -113,11 +111,14 @@ def _age() -> Check:
     if version is None:
         return Check("age", State.WARNING, _("age is not installed."), advice)
     if version < HYBRID_AGE:
-        text = ".".join(str(part) for part in version)
-        return Check(
-            "age", State.WARNING, _("age {version} opens files for classical keys only.").format(version=text), advice
-        )
-    return Check("age", State.OK, _("age {version}").format(version=".".join(str(part) for part in version)))
+        seen = _("age {version} opens files for classical keys only.").format(version=dotted(version))
+        return Check("age", State.WARNING, seen, advice)
+    return Check("age", State.OK, _("age {version}").format(version=dotted(version)))
+
+
+def dotted(version: Iterable[int]) -> str:
+    """Return a version as it is written."""
+    return ".".join(str(part) for part in version)
 
 
 def _version_of(*command: str) -> tuple[int, ...] | None:
