@@ -175,7 +175,7 @@ def _new_passphrase() -> "tuple[Recipient, ...]":
 def _recipients(words: list[str] | None, identity_files: list[Path] | None) -> "tuple[Recipient, ...]":
     """Return the recipients given, those of the identities given, else those of repatria.toml."""
     from repatria.cli.context import current_settings, identities
-    from repatria.crypt.recipient import load_recipients, refuse_mixing
+    from repatria.crypt.recipient import check_recipients, load_recipients
 
     settings = current_settings()
     own = tuple(identity.recipient for identity in identities(identity_files, settings)) if identity_files else ()
@@ -186,7 +186,7 @@ def _recipients(words: list[str] | None, identity_files: list[Path] | None) -> "
             advice=_("Add -r RECIPIENT (age1... or a .pub file), or -p for a passphrase."),
         )
     recipients = (load_recipients(chosen, Path()) if chosen else ()) + own
-    refuse_mixing(recipients)
+    check_recipients(recipients)
     return recipients
 
 

@@ -1,6 +1,7 @@
 """Recipients: who can open a file. Text forms, files of them, and wrapping."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,9 @@ from repatria.crypt import bech32, stanzas
 from repatria.crypt.errors import KeyFileError, KeyTextError, MixedRecipientsError, UnsupportedKeyError
 from repatria.crypt.header import Stanza
 from repatria.i18n import _
+
+_LITERAL = re.compile("age1[a-z0-9]*", re.IGNORECASE)
+"""Whatever looks like this is a recipient; a file of such a name is given as `./age1...`."""
 
 CLASSIC_PREFIX = "age"
 HYBRID_PREFIX = "age1pq"
@@ -169,23 +173,23 @@ def load_recipients(words: Iterable[str], relative_to: Path) -> tuple[Recipient,
     """
     found: dict[Recipient, None] = {}
     for word in words:
-        if word.lower().startswith("age1") and not (relative_to / word).is_file():
+        if _LITERAL.fullmatch(word.strip()):
             found[parse_recipient(word)] = None
         else:
             found.update(dict.fromkeys(_of_file(relative_to / word)))
     recipients = tuple(found)
-    if not recipients:
+    check_recipients(recipients)
+    return recipients
+
+
+def check_recipients(recipients: Iterable[Recipient]) -> None:
+    """Raise KeyTextError if there is none, MixedRecipientsError unless all are of one kind, a passphrase alone."""
+    kinds = [recipient.kind for recipient in recipients]
+    if not kinds:
         raise KeyTextError(
             _("There is no recipient: nobody could open what would be written."),
             advice=_("Name at least one recipient (age1pq1...) or .pub file."),
         )
-    refuse_mixing(recipients)
-    return recipients
-
-
-def refuse_mixing(recipients: Iterable[Recipient]) -> None:
-    """Raise MixedRecipientsError unless all are of one kind, and a passphrase is alone."""
-    kinds = [recipient.kind for recipient in recipients]
     if len(set(kinds)) > 1:
         raise MixedRecipientsError(
             _("Recipients of different kinds cannot share a file: the weakest would decide."),

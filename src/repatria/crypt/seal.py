@@ -13,7 +13,7 @@ from repatria.crypt.derive import FILE_KEY_SIZE, NONCE_SIZE
 from repatria.crypt.errors import TrailingDataError, TruncatedError
 from repatria.crypt.header import MAGIC, make_header, read_head
 from repatria.crypt.payload import CHUNK_SIZE, SEALED_CHUNK_SIZE, Buffer, PayloadCipher, sealed_size, truncated
-from repatria.crypt.recipient import Recipient, refuse_mixing
+from repatria.crypt.recipient import Recipient, check_recipients
 from repatria.crypt.unwrap import Identity, unwrap_file_key
 
 _RUN: Final = 16
@@ -39,7 +39,7 @@ class Sealed:
 def new_head(recipients: Iterable[Recipient]) -> tuple[bytes, PayloadCipher]:
     """Return the head of a new file to `recipients`, and the cipher of its payload; every call has a fresh file key."""
     recipients = tuple(recipients)
-    refuse_mixing(recipients)
+    check_recipients(recipients)
     file_key = os.urandom(FILE_KEY_SIZE)
     nonce = os.urandom(NONCE_SIZE)
     header = make_header(file_key, [stanza for recipient in recipients for stanza in recipient.wrap(file_key)])
