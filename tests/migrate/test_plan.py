@@ -1,0 +1,175 @@
+"""Cutting objects into volumes: every byte once, nothing over capacity, objects whole where they can be."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repatria.bundle.volume import CUT_ABOVE, END, VolumeBuilder, member_span
+from repatria.migrate.plan import MOST_WASTE, Planned, Slice, Unit, cut, estimate, schedule
+from repatria.model import Object, ObjectKind
+from repatria.work.pace import parse_window
+
+MIB = 1 << 20
+SIZES = st.one_of(
+    st.integers(0, 5_000), st.integers(0, 3 * MIB), st.sampled_from([0, 1, 511, 512, 513, CUT_ABOVE, CUT_ABOVE + 1])
+)
+NAMES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=150)
+
+
+def planned(sizes: list[int], names: list[str] | None = None, kind: ObjectKind = ObjectKind.FILE) -> list[Planned]:
+    return [
+        Planned(Object(name, size, kind=kind), number, name)
+        for number, (size, name) in enumerate(
+            zip(sizes, names or [f"f{number}" for number in range(len(sizes))], strict=False), 1
+        )
+    ]
+
+
+def slices(units: list[Unit]) -> list[Slice]:
+    return [piece for unit in units for volume in unit.volumes for piece in volume]
+
+
+@given(st.lists(SIZES, max_size=60), st.sampled_from([1, 2, 5]), st.lists(NAMES, min_size=60, max_size=60))
+def test_every_byte_of_every_object_lies_in_exactly_one_slice(
+    sizes: list[int], mebibytes: int, names: list[str]
+) -> None:
+    objects = planned(sizes, names)
+    by_object: dict[int, list[Slice]] = defaultdict(list)
+    for piece in slices(list(cut(objects, mebibytes * MIB))):
+        by_object[piece.planned.number].append(piece)
+    assert set(by_object) == {each.number for each in objects}
+    for each in objects:
+        pieces = by_object[each.number]
+        at = 0
+        for piece in pieces:
+            assert piece.start == at
+            at += piece.length
+        assert at == each.length
+        assert [piece.part for piece in pieces] in ([0], list(range(1, len(pieces) + 1)))
+        assert all(piece.length % 512 == 0 for piece in pieces[:-1])
+        assert [piece.ends_object for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+
+
+@given(st.lists(SIZES, max_size=40), st.sampled_from([1, 2]), st.lists(NAMES, min_size=40, max_size=40))
+def test_no_volume_is_over_capacity(sizes: list[int], mebibytes: int, names: list[str]) -> None:
+    capacity = mebibytes * MIB
+    for unit in cut(planned(sizes, names), capacity):
+        for volume in unit.volumes:
+            builder = VolumeBuilder(1, capacity)
+            for piece in volume:
+                builder.begin(
+                    piece.planned.object,
+                    piece.planned.name,
+                    number=piece.planned.number,
+                    length=piece.length,
+                    part=piece.part,
+                    start=piece.start,
+                )
+                builder.write(bytes(piece.length))
+                builder.end()
+            assert volume, "no volume is empty"
+
+
+@given(st.lists(SIZES, min_size=1, max_size=40))
+def test_only_the_last_unit_is_called_last(sizes: list[int]) -> None:
+    units = list(cut(planned(sizes), MIB))
+    assert [unit.last for unit in units] == [False] * (len(units) - 1) + [True]
+
+
+@given(st.lists(st.integers(0, CUT_ABOVE), max_size=60))
+def test_objects_of_at_most_a_mebibyte_are_never_cut(sizes: list[int]) -> None:
+    assert all(piece.part == 0 for piece in slices(list(cut(planned(sizes), 4 * MIB))))
+
+
+def test_small_objects_make_units_of_one_volume_so_that_workers_share_them() -> None:
+    units = list(cut(planned([100_000] * 200), 2 * MIB))
+    assert {len(unit.volumes) for unit in units} == {1}
+    assert len(units) == 10
+
+
+def test_a_large_object_is_one_unit_however_many_volumes_it_fills() -> None:
+    [unit] = cut(planned([10 * MIB]), MIB)
+    assert len(unit.volumes) == 11
+    assert [volume[0].part for volume in unit.volumes] == list(range(1, 12))
+
+
+def test_objects_that_fit_badly_waste_little() -> None:
+    capacity = 8 * MIB
+    units = list(cut(planned([5 * MIB] * 50), capacity))
+    for unit in units[:-1]:
+        room = capacity * len(unit.volumes) - unit.bytes
+        assert room / (capacity * len(unit.volumes)) < MOST_WASTE + 0.01
+    assert max(len(unit.volumes) for unit in units) <= 1 / MOST_WASTE + 1
+
+
+def test_an_object_that_was_interrupted_goes_on_with_its_next_part() -> None:
+    whole = planned([10 * MIB])[0]
+    done = 3 * MIB
+    resumed = Planned(whole.object, whole.number, whole.name, done=done, parts=3)
+    pieces = slices(list(cut([resumed], MIB)))
+    assert (pieces[0].start, pieces[0].part) == (done, 4)
+    assert sum(piece.length for piece in pieces) == 7 * MIB
+    assert pieces[-1].ends_object
+
+
+def test_the_last_part_of_an_interrupted_object_stays_a_part() -> None:
+    resumed = Planned(Object("f", 3 * MIB), 1, "f", done=2 * MIB + 512, parts=2)
+    [piece] = slices(list(cut([resumed], 4 * MIB)))
+    assert (piece.part, piece.start, piece.length) == (3, 2 * MIB + 512, MIB - 512)
+
+
+def test_symlinks_and_directories_take_no_data() -> None:
+    pieces = slices(list(cut(planned([17, 0], kind=ObjectKind.SYMLINK), MIB)))
+    assert [piece.length for piece in pieces] == [0, 0]
+
+
+def test_the_plan_is_a_stream() -> None:
+    def endless() -> object:
+        number = 0
+        while True:
+            number += 1
+            yield Planned(Object("f", 500_000), number, "f")
+
+    units = cut(endless(), MIB)  # type: ignore[arg-type]  # an endless iterable of planned objects
+    assert next(units).volumes
+
+
+def test_same_input_same_plan() -> None:
+    sizes = [3 * MIB, 17, 0, CUT_ABOVE + 1, 999_999] * 7
+    assert list(cut(planned(sizes), MIB)) == list(cut(planned(sizes), MIB))
+
+
+def test_the_estimate_adds_up_bytes_volumes_and_padding() -> None:
+    objects = planned([3 * MIB, 1000])
+    total = estimate(cut(objects, MIB), MIB)
+    assert (total.objects, total.bytes) == (2, 3 * MIB + 1000)
+    assert 3 <= total.volumes <= 4
+    assert total.bytes < total.payload_bytes <= total.volumes * MIB
+    assert total.target_bytes > total.payload_bytes
+
+
+def test_nothing_to_copy_needs_nothing() -> None:
+    assert list(cut([], MIB)) == []
+    assert estimate([], MIB).target_bytes == 0
+
+
+def test_a_ministry_s_nights() -> None:
+    """20 Mbit/s, 8 h a night at 80 %: 57.6 GB a night; 1.4 TB are 25 nights of which the last is short."""
+    now = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+    window = parse_window("21:00-05:00", UTC)
+    assert schedule(57_600_000_000, 20_000_000, window, now).nights == 1
+    assert schedule(57_600_000_001, 20_000_000, window, now).nights == 2
+    assert schedule(1_400_000_000_000, 20_000_000, window, now).nights == 25
+
+
+def test_without_a_window_it_ends_when_the_bytes_are_over() -> None:
+    now = datetime(2026, 1, 5, tzinfo=UTC)
+    assert schedule(1_000_000, 8_000_000, parse_window(None, UTC), now).ends == now + timedelta(seconds=1.25)
+
+
+@pytest.mark.parametrize("room", [END, 512])
+def test_a_member_span_is_whole_blocks(room: int) -> None:
+    assert member_span(Object("f", room), "f", room) % 512 == 0
