@@ -117,7 +117,10 @@ def draw_letters(folder: Path) -> None:
         file = folder / letter.file
         file.parent.mkdir(parents=True, exist_ok=True)
         page = _degraded(_typed(letter, typewriter, printed), letter, np.random.default_rng(number))
-        page.save(file, dpi=(DPI, DPI), compression="tiff_lzw", quality=70)  # each format takes what it knows
+        if file.suffix == ".tif":
+            page.save(file, dpi=(DPI, DPI), compression="tiff_lzw")
+        else:
+            page.save(file, dpi=(DPI, DPI))
 
 
 def _font(names: Sequence[str], size: int) -> ImageFont.FreeTypeFont:
