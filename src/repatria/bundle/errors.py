@@ -1,6 +1,6 @@
-"""What may be wrong with a bundle itself, whatever the store: all are code 6 where a command cannot go on."""
+"""What may be wrong with a bundle itself, whatever the store: code 6 where a command cannot go on, 3 for a chain."""
 
-from repatria.errors import CryptError
+from repatria.errors import CryptError, UnverifiableError
 
 
 class BundleError(CryptError):
@@ -15,5 +15,5 @@ class MalformedError(BundleError):
     """A statement, index or volume does not follow the format, though its signature or digests may be right."""
 
 
-class BrokenChainError(BundleError):
+class BrokenChainError(UnverifiableError):
     """The bundles of a dataset do not form one line: a fork, a missing base, a bundle under a wrong name."""

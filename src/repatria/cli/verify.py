@@ -1,0 +1,218 @@
+"""`verify`: is a bundle, with the chain it builds on, what it was."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from repatria.cli.chains import BundleArgument, EndpointOption, OnlyOption, ProfileOption, trust_of
+from repatria.cli.frame import command
+from repatria.cli.output import FINDING_WORDS, Column, Output
+from repatria.cli.progress import shown_progress
+from repatria.cli.quantity import number_text, size_text
+from repatria.errors import UsageError
+from repatria.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from repatria.verify.dataset import DatasetCheck, Wish
+    from repatria.verify.report import BundleResult, Verdict
+    from repatria.verify.trust import Trust
+    from repatria.work.state import StateFolder
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "verify", help=_("Check that a bundle, with those it builds on, is what it was."))
+    def verify(  # noqa: PLR0913 -- its options are the command's
+        out: Output,
+        bundle: BundleArgument,
+        *,
+        deep: Annotated[bool, typer.Option("--deep", help=_("Decrypt everything and compare every object."))] = False,
+        identity: Annotated[
+            list[Path] | None, typer.Option("-i", "--identity", metavar="FILE", help=_("Private key, for --deep."))
+        ] = None,
+        sample: Annotated[
+            float | None,
+            typer.Option("--sample", metavar="PERCENT", help=_("Read only so many of the volumes, at random.")),
+        ] = None,
+        signers: Annotated[
+            Path | None, typer.Option("--signers", metavar="FILE", help=_("Allowed signers: these keys and no others."))
+        ] = None,
+        expect_head: Annotated[
+            str | None,
+            typer.Option("--expect-head", metavar="HASH", help=_("SHA-256 of a statement that must be in the chain.")),
+        ] = None,
+        only: OnlyOption = False,
+        endpoint: EndpointOption = None,
+        profile: ProfileOption = None,
+    ) -> int:
+        from repatria.cli.context import current_settings, identities, open_bundle
+        from repatria.verify.dataset import DatasetCheck, Wish, parse_head
+        from repatria.work.state import StateFolder
+
+        if sample is not None and not 0 < sample <= 100:
+            raise UsageError(_("A sample is more than 0 and at most 100 percent."))
+        settings = current_settings()
+        opened = open_bundle(bundle, settings, endpoint=endpoint, profile=profile)
+        wish = Wish(
+            upto=opened.bundle_id,
+            only=only,
+            deep=deep,
+            identities=identities(identity, settings) if deep else (),
+            sample=sample,
+            expect_head=None if expect_head is None else parse_head(expect_head),
+        )
+        state = StateFolder(settings.state)
+        trust = trust_of(opened.dataset_id, settings, signers)
+        with shown_progress(out) as progress:
+            tally = _run(out, DatasetCheck(opened.store, opened.dataset_id, trust, wish, progress))
+        tally.tell(out, opened.store.uri, opened.dataset_id, wish)
+        if tally.code == 0 and not only:
+            tally.remember(state, opened.dataset_id, trust)
+        return tally.code
+
+
+def _run(out: Output, check: "DatasetCheck") -> "_Tally":
+    from repatria.verify.report import BundleResult
+
+    tally = _Tally()
+    columns = (
+        Column("bundle", _("Bundle")),
+        Column("finished", _("Finished")),
+        Column("files", _("Files"), "right"),
+        Column("bytes", _("Size"), "right"),
+        Column("signer", _("Signed by")),
+        Column("result", _("Result")),
+    )
+    with out.table("bundle", columns) as table:
+        for told in check.run():
+            if isinstance(told, BundleResult):
+                tally.results.append(told)
+                table.add(_cells(told), **_fields(told))
+            else:
+                tally.verdicts.append(told)
+                out.finding(told.finding)
+    return tally
+
+
+def _cells(result: "BundleResult") -> tuple[str, ...]:
+    return (
+        result.bundle_id,
+        result.finished,
+        number_text(result.files),
+        size_text(result.bytes),
+        result.voucher or result.signer or "?",
+        _word(result.verdicts),
+    )
+
+
+def _fields(result: "BundleResult") -> dict[str, object]:
+    return {
+        "bundle": result.bundle_id,
+        "finished": result.finished or None,
+        "files": result.files,
+        "bytes": result.bytes,
+        "files_read": result.files_read,
+        "objects": result.objects,
+        "objects_read": result.objects_read,
+        "signer": result.signer or None,
+        "vouched_by": result.voucher,
+        "statement_sha256": result.statement_sha256 or None,
+        "result": result.verdicts[0].finding.kind if result.verdicts else "intact",
+        "code": result.code,
+    }
+
+
+def _word(verdicts: "list[Verdict]") -> str:
+    """Return the result of one bundle in words: `intact`, `2 altered, 1 missing`."""
+    if not verdicts:
+        return _(FINDING_WORDS["intact"])
+    counts = Counter(each.finding.kind for each in verdicts)
+    return ", ".join(f"{number_text(count)} {_(FINDING_WORDS[kind])}" for kind, count in counts.items())
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one verification found."""
+
+    results: "list[BundleResult]" = field(default_factory=list)
+    verdicts: "list[Verdict]" = field(default_factory=list)
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        from repatria.verify.report import worst_code
+
+        return worst_code(self.verdicts)
+
+    def tell(self, out: Output, store_uri: str, dataset_id: str, wish: "Wish") -> None:
+        """Write the one sentence at the end, and the summary."""
+        from repatria.store.registry import join, public_uri
+
+        head = self.results[-1]
+        uri = join(public_uri(store_uri), f"{dataset_id}/{head.bundle_id}")
+        out.text(self._sentence(dataset_id, wish))
+        kinds = Counter(str(each.finding.kind) for each in self.verdicts)
+        out.summary(
+            bundle=uri,
+            next=None if self.code == 0 else self._advice(),
+            head=head.statement_sha256 or None,
+            bundles=len(self.results),
+            files=sum(result.files for result in self.results),
+            files_read=sum(result.files_read for result in self.results),
+            bytes=sum(result.bytes for result in self.results),
+            objects=sum(result.objects for result in self.results),
+            objects_read=sum(result.objects_read for result in self.results),
+            findings=dict(kinds),
+        )
+        if self.code == 0:
+            out.say(_("Head: {hash}").format(hash=head.statement_sha256))
+        else:
+            out.say(self._advice())
+
+    def _sentence(self, dataset_id: str, wish: "Wish") -> str:
+        if self.code == 3:
+            return _("What was signed is unchanged, but not everything could be verified: this is not called intact.")
+        if self.code != 0:
+            return _("NOT INTACT: {dataset}: {counts}.").format(dataset=dataset_id, counts=_word(self.verdicts))
+        files, read = sum(each.files for each in self.results), sum(each.files_read for each in self.results)
+        size = size_text(sum(each.bytes for each in self.results))
+        if read < files:
+            return _(
+                "Sample only: {read} of {files} files of {dataset}, drawn at random, were read and are intact; "
+                "the others are there. Signed by {signer}."
+            ).format(read=number_text(read), files=number_text(files), dataset=dataset_id, signer=self._signer())
+        sentence = ngettext(
+            "Intact: {dataset}, {count} bundle, {files} files, {size}, every file read. Signed by {signer}.",
+            "Intact: {dataset}, {count} bundles, {files} files, {size}, every file read. Signed by {signer}.",
+            len(self.results),
+        ).format(
+            dataset=dataset_id,
+            count=number_text(len(self.results)),
+            files=number_text(files),
+            size=size,
+            signer=self._signer(),
+        )
+        if not wish.deep:
+            return sentence
+        objects = sum(each.objects_read for each in self.results)
+        return f"{sentence} {_('Every object decrypted and compared: {count}.').format(count=number_text(objects))}"
+
+    def _signer(self) -> str:
+        return ", ".join(dict.fromkeys(result.voucher or result.signer for result in self.results))
+
+    def _advice(self) -> str:
+        if self.code == 3:
+            return _("Get the signer's line from the signer, by another way, and verify again with --signers FILE.")
+        return _("Do not erase anything at the source. Bring what is named back from a second copy, then verify again.")
+
+    def remember(self, state: "StateFolder", dataset_id: str, trust: "Trust") -> None:
+        """Keep the head and signer of a chain that was verified whole, so that a dropped bundle is noticed later."""
+        from repatria.work.state import Remembered
+
+        head, known = self.results[-1], trust.remembered
+        if known is None or known.bundle <= head.bundle_id:
+            state.remember(dataset_id, Remembered(head.signer, head.bundle_id, head.statement_sha256))

@@ -1,0 +1,198 @@
+"""Verifies a bundle with the chain it builds on: looks, judges, reads, and tells bundle by bundle."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from repatria.bundle import layout
+from repatria.bundle.chain import Chain
+from repatria.bundle.files import BundleFolder
+from repatria.bundle.reader import Bundle
+from repatria.crypt.identity import Identity
+from repatria.errors import NotFoundError, RepatriaError, UsageError
+from repatria.i18n import _
+from repatria.progress import SILENT, Progress, Unit
+from repatria.store.base import Store
+from repatria.store.registry import public_uri
+from repatria.verify.chain import check_head, check_links, check_name, check_signer, line_of
+from repatria.verify.deep import DeepCheck
+from repatria.verify.fixity import WORKERS, check_files
+from repatria.verify.report import BundleResult, Verdict, altered, missing, unexpected
+from repatria.verify.seen import Lying, Seen, examine, look
+from repatria.verify.structure import check_structure, check_totals
+from repatria.verify.trust import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How far a verification goes."""
+
+    upto: str | None = None
+    """The bundle at the end of the chain; without one, the head."""
+    only: bool = False
+    """That bundle alone, without the chain below it."""
+    deep: bool = False
+    identities: Sequence[Identity] = ()
+    sample: float | None = None
+    """Percentage of the payload files to read; all without one."""
+    expect_head: str | None = None
+    """SHA-256 of a statement that must be in the chain, in hexadecimal."""
+    workers: int = WORKERS
+
+
+@dataclass(slots=True)
+class DatasetCheck:
+    """One verification of one dataset; `run` may be called once."""
+
+    store: Store
+    dataset_id: str
+    trust: Trust
+    wish: Wish
+    progress: Progress = SILENT
+
+    def run(self) -> Iterator[Verdict | BundleResult]:
+        """Yield verdicts as they are found, and a result after each bundle, the oldest first.
+
+        NotFoundError if there is no such bundle; StoreError if the store cannot be read; CryptError if the identities
+        do not open a bundle that is to be opened.
+        """
+        lying = look(self.store, self.dataset_id)
+        finished = self._finished(lying)
+        line = line_of(finished, self.wish.upto, self.trust)
+        read = line[-1:] if self.wish.only else line
+        yield from self._check_chain(lying, finished, line)
+        for seen in read:
+            yield from self._check_bundle(seen, lying.bundles[seen.bundle_id])
+        if self.wish.deep and not self.wish.only:
+            yield from self._check_standing(line)
+
+    def _finished(self, lying: Lying) -> list[Seen]:
+        ids = lying.finished()
+        if not ids or (self.wish.upto is not None and self.wish.upto not in ids):
+            raise NotFoundError(
+                _("There is no finished bundle {wanted} in {store}.").format(
+                    wanted="@".join(filter(None, (self.dataset_id, self.wish.upto))), store=public_uri(self.store.uri)
+                ),
+                advice=_("`repatria bundles` lists what is there; an unfinished bundle is finished by its next run."),
+            )
+        if self.wish.only:
+            ids = [self.wish.upto or ids[-1]]
+        return [examine(self._folder(bundle_id), lying.bundles[bundle_id]) for bundle_id in ids]
+
+    def _check_chain(self, lying: Lying, finished: Sequence[Seen], line: Sequence[Seen]) -> Iterator[Verdict]:
+        if self.wish.only:
+            yield from check_name(line[-1])
+            yield from check_head(line, Trust(), self.wish.expect_head, whole=False)
+            return
+        yield from check_links(line, finished, self.wish.upto)
+        whole = line[-1].bundle_id == finished[-1].bundle_id or self.wish.upto is None
+        yield from check_head(line, self.trust, self.wish.expect_head, whole=whole)
+        for path in lying.stray:
+            yield unexpected(path, _("It belongs to no bundle of this dataset."))
+        for bundle_id in lying.unfinished():
+            if layout.STATEMENT_SIGNATURE in lying.bundles[bundle_id]:
+                yield missing(
+                    f"{bundle_id}/{layout.TAGMANIFEST}",
+                    _("The bundle is signed but lacks its last file: a run was stopped there, or it was removed."),
+                )
+
+    def _check_bundle(self, seen: Seen, files: dict[str, int]) -> Iterator[Verdict | BundleResult]:
+        result = _blank_result(seen, files, self.trust)
+        structure = check_structure(seen, files)
+        chosen = self._choose(structure.digests)
+        self.progress.start(
+            _("Verifying {bundle}").format(bundle=seen.bundle_id), sum(files[path] for path in chosen), Unit.BYTES
+        )
+        for verdict in (*seen.verdicts, *structure.verdicts, *check_signer(seen, self.trust)):
+            result.verdicts.append(verdict)
+            yield verdict
+        for verdict in self._read(seen, files, structure.digests, chosen, result):
+            result.verdicts.append(verdict)
+            yield verdict
+        self.progress.finish()
+        result.files_read = len(chosen)
+        yield result
+
+    def _read(
+        self,
+        seen: Seen,
+        files: dict[str, int],
+        digests: dict[str, bytes],
+        chosen: frozenset[str],
+        result: BundleResult,
+    ) -> Iterator[Verdict]:
+        if len(chosen) < len(digests):
+            yield from check_totals(seen, files)
+        if not self.wish.deep or seen.genuine is None:
+            yield from check_files(
+                self._folder(seen.bundle_id),
+                {path: digests[path] for path in sorted(chosen)},
+                workers=self.wish.workers,
+                progress=self.progress,
+            )
+            return
+        bundle = Bundle(self.store, self.dataset_id, seen.bundle_id, self.wish.identities)
+        try:
+            check = DeepCheck(bundle, digests, chosen, self.progress)
+            yield from check.run()
+            result.objects_read = check.objects_read
+        finally:
+            bundle.close()
+
+    def _choose(self, digests: dict[str, bytes]) -> frozenset[str]:
+        """Return the payload files to read: indexes always, volumes as far as the sample goes, at least one."""
+        share = self.wish.sample
+        volumes = [path for path in digests if layout.VOLUME.match(path)]
+        if share is None or not volumes:
+            return frozenset(digests)
+        count = min(len(volumes), max(1, round(len(volumes) * share / 100)))
+        drawn = secrets.SystemRandom().sample(volumes, count)
+        return frozenset(drawn) | {path for path in digests if layout.INDEX.match(path)}
+
+    def _check_standing(self, line: Sequence[Seen]) -> Iterator[Verdict]:
+        """Compare the totals of the last statement with the dataset as its chain has it."""
+        last = line[-1].genuine
+        if last is None:
+            return
+        chain = Chain([Bundle(self.store, self.dataset_id, seen.bundle_id, self.wish.identities) for seen in line])
+        objects = size = 0
+        try:
+            for _bundle, row in chain.objects():
+                objects += 1
+                size += row.size
+        except RepatriaError:
+            return  # what cannot be read was said bundle by bundle
+        finally:
+            chain.close()
+        if (objects, size) != (last.totals.objects, last.totals.bytes):
+            yield altered(
+                f"{last.bundle}/{layout.STATEMENT}", _("Its totals are not those of the dataset as its chain has it.")
+            )
+
+    def _folder(self, bundle_id: str) -> BundleFolder:
+        return BundleFolder(self.store, self.dataset_id, bundle_id)
+
+
+def _blank_result(seen: Seen, files: dict[str, int], trust: Trust) -> BundleResult:
+    payload = [size for path, size in files.items() if path.startswith(layout.PAYLOAD_FOLDER)]
+    result = BundleResult(seen.bundle_id, files=len(payload), bytes=sum(payload))
+    result.statement_sha256 = seen.statement_sha256
+    if seen.key is not None:
+        result.signer = seen.key.fingerprint
+    if seen.statement is not None and seen.key is not None:
+        result.voucher = trust.voucher(seen.key, seen.statement)
+    if seen.genuine is not None:
+        result.finished = seen.genuine.finished
+        result.objects = seen.genuine.objects.count
+    return result
+
+
+def parse_head(text: str) -> str:
+    """Return the hash after `--expect-head`; UsageError unless it is a SHA-256 in hexadecimal."""
+    head = text.strip().lower()
+    if len(head) != 64 or set(head) - set("0123456789abcdef"):
+        raise UsageError(
+            _("{text} is not the hash of a statement: 64 hexadecimal digits.").format(text=text),
+            advice=_("`repatria verify` prints it; so does `sha256sum statement.json` of the latest bundle."),
+        )
+    return head

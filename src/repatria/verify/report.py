@@ -1,0 +1,83 @@
+"""What verification says: verdicts one by one, and a result for each bundle."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from repatria.errors import worst
+from repatria.model import Finding, FindingKind
+
+SIGNATURE_FAILED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One finding that is not `intact`, and the exit code it asks for."""
+
+    finding: Finding
+    code: int
+
+    @property
+    def subject(self) -> str:
+        """What was looked at."""
+        return self.finding.subject
+
+
+def verdict(
+    kind: FindingKind, subject: str, detail: str, *, path: str | None = None, code: int | None = None
+) -> Verdict:
+    """Return a verdict; its code is that of the finding's kind unless another is given."""
+    return Verdict(Finding(kind, subject, detail, path), kind.exit_code if code is None else code)
+
+
+def altered(subject: str, detail: str, *, path: str | None = None, code: int | None = None) -> Verdict:
+    """Return the verdict that something is not what was signed."""
+    return verdict(FindingKind.ALTERED, subject, detail, path=path, code=code)
+
+
+def missing(subject: str, detail: str, *, path: str | None = None) -> Verdict:
+    """Return the verdict that something signed for is not there."""
+    return verdict(FindingKind.MISSING, subject, detail, path=path)
+
+
+def unexpected(subject: str, detail: str) -> Verdict:
+    """Return the verdict that something is there which nobody signed for."""
+    return verdict(FindingKind.UNEXPECTED, subject, detail)
+
+
+def unverifiable(subject: str, detail: str, *, code: int | None = None) -> Verdict:
+    """Return the verdict that something could not be judged."""
+    return verdict(FindingKind.UNVERIFIABLE, subject, detail, code=code)
+
+
+@dataclass(slots=True)
+class BundleResult:
+    """What was verified of one bundle."""
+
+    bundle_id: str
+    finished: str = ""
+    """When, by its statement; empty if that is not authentic."""
+    statement_sha256: str = ""
+    signer: str = ""
+    """Fingerprint of the key that signed, empty if the signature is not right."""
+    voucher: str | None = None
+    """Who that key is, and by whose word; None if nobody vouches for it."""
+    files: int = 0
+    """Payload files that are there, and how many `bytes` they have."""
+    bytes: int = 0
+    files_read: int = 0
+    """Payload files that were read and hashed."""
+    objects: int = 0
+    """Objects by the statement."""
+    objects_read: int = 0
+    """Objects that were decrypted and hashed."""
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def code(self) -> int:
+        """The worst code of the verdicts."""
+        return worst_code(self.verdicts)
+
+
+def worst_code(verdicts: Iterable[Verdict]) -> int:
+    """Return the worst code, 0 without verdicts."""
+    return worst(each.code for each in verdicts)

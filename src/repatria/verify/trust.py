@@ -1,0 +1,67 @@
+"""Who may sign for a dataset: those named to us, this machine itself, or the one whose chain was seen before."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from repatria.bundle.statement import NAMESPACE, Statement
+from repatria.crypt.allowed_signers import AllowedSigners
+from repatria.crypt.sshsig import SigningKey
+from repatria.errors import UsageError
+from repatria.i18n import _
+from repatria.work.state import Remembered, StateFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What is known of a dataset's signers before its bundles are looked at."""
+
+    allowed: AllowedSigners | None = None
+    """An allowed signers file. What it says of a key is final, also where the key is no longer valid."""
+    own: AllowedSigners | None = None
+    """The keys that this machine signs with."""
+    remembered: Remembered | None = None
+
+    def voucher(self, key: SigningKey, statement: Statement) -> str | None:
+        """Return who the key is and by whose word, None if nobody vouches for it.
+
+        A key must have been valid when the statement says it was finished: bundles outlive keys.
+        """
+        moment = datetime.strptime(statement.finished, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        if self.allowed is not None and any(signer.blob == key.blob for signer in self.allowed.signers):
+            return self.allowed.principal_of(key, NAMESPACE, moment)
+        if self.own is not None and self.own.principal_of(key, NAMESPACE, moment):
+            return _("this machine's own key")
+        if self.remembered is not None and self.remembered.signer == key.fingerprint:
+            return _("the key that signed when this dataset was last seen from here")
+        return None
+
+
+def load_trust(
+    state: StateFolder, dataset_id: str, *, signers: Path | None = None, own: Iterable[Path] = (), strict: bool = False
+) -> Trust:
+    """Return what is known of a dataset's signers.
+
+    `signers` is an allowed signers file; `own` are signing keys of this machine, of which FILE.pub is read. With
+    `strict` the file alone counts (`verify --signers`); the head remembered is kept all the same.
+    """
+    remembered = state.remembered(dataset_id)
+    allowed = AllowedSigners.parse(_text(signers)) if signers else None
+    if strict:
+        forgotten = Remembered("", remembered.bundle, remembered.statement_sha256) if remembered else None
+        return Trust(allowed, None, forgotten)
+    public_files = [Path(f"{file}.pub") for file in (*own, state.signer_path())]
+    lines = [f"own {_text(file)}" for file in public_files if file.is_file()]
+    return Trust(allowed, AllowedSigners.parse("\n".join(lines)), remembered)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else _("it is not text")
+        raise UsageError(
+            _("The signers' file {file} cannot be read: {reason}.").format(file=file, reason=reason),
+            advice=_('It has a line for each signer: PRINCIPAL namespaces="repatria" ssh-ed25519 AAAA...'),
+        ) from error
