@@ -109,13 +109,16 @@ def aws_environment(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """S3 by `rclone serve s3` over a folder: no If-Match, no If-None-Match, ranges with status 200."""
+    """S3 by `rclone serve s3` over a folder: no If-Match, no If-None-Match, ranges with status 200.
+
+    It remembers folders for minutes: change what it serves through S3, or before its first look at that place.
+    """
     folder = tmp_path_factory.mktemp("rclone")
     data = folder / "data"
     (data / BUCKET).mkdir(parents=True)
     port = free_port()
     command = [tool("rclone"), "serve", "s3", data, "--addr", f"127.0.0.1:{port}", "--auth-key"]
-    command += [f"{ACCESS_KEY},{SECRET_KEY}", "--config", folder / "none.conf", "--dir-cache-time", "0s"]
+    command += [f"{ACCESS_KEY},{SECRET_KEY}", "--config", folder / "none.conf"]
     with running(command, folder / "log", lambda: answers(port)) as process:
         yield Server(
             f"s3://{BUCKET}", f"http://127.0.0.1:{port}", "test", aws_environment(folder), data / BUCKET, process

@@ -253,7 +253,6 @@ class TestNames:
             ".hidden/..dots...",
             "-rf",
             "~/home",
-            "tab\tand\x01control",
             "x" * 240,
         ],
     )
@@ -263,13 +262,15 @@ class TestNames:
         assert read(store, path) == path.encode()
         assert store.stat(path).path == path
         store.delete(path)
-        assert paths(store) == []
+        assert [each for each in store.list() if each.kind is ObjectKind.FILE] == []
 
-    def test_with_a_line_feed(self, place: Place, store: Store) -> None:
-        if place.kind == "moto":
-            pytest.skip("moto's routes do not match a line feed")
-        put(store, "line\nfeed", b"1")
-        assert paths(store) == ["line\nfeed"]
+    def test_with_control_characters(self, place: Place, store: Store) -> None:
+        if place.kind == "rclone":
+            pytest.skip("rclone's server fails on them")
+        feed = "" if place.kind == "moto" else "\n"  # moto's routes do not match a line feed
+        put(store, f"tab\tand\x01control{feed}", b"1")
+        assert read(store, f"tab\tand\x01control{feed}") == b"1"
+        assert paths(store) == [f"tab\tand\x01control{feed}"]
 
     @pytest.mark.parametrize(
         "path", ["/absolute", "a//b", "a/../b", "./a", "a/", "../a", "..", "a" * 300, ".repatria-tmp/a"]

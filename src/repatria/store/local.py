@@ -9,7 +9,7 @@ import errno
 import os
 import secrets
 import stat as modes
-from collections.abc import Callable, Iterable, Iterator, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -23,10 +23,10 @@ from repatria.store.local_files import (
     FILE,
     NEW_FILE,
     PinnedFile,
-    exists,
     keep,
     keep_unopened,
     link_new,
+    no_folder,
     object_of,
     open_folder,
     sweep,
@@ -86,13 +86,12 @@ class LocalStore:
         names = components(path, self.role)
         with self._told(path):
             self.root.mkdir(parents=True, exist_ok=True)
+            self._look(names)
+            if like is None or like.kind is ObjectKind.FILE:
+                self._put_file(names, data, size, like)
+                return
             with self._folder(names[:-1], create=True) as folder:
-                if exists(names[-1], folder):
-                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-                if like is None or like.kind is ObjectKind.FILE:
-                    self._put_file(names[-1], folder, data, size, like)
-                else:
-                    _make(names[-1], folder, like)
+                _make(names[-1], folder, like)
                 os.fsync(folder)
 
     def delete(self, path: str) -> None:
@@ -158,7 +157,18 @@ class LocalStore:
             if self.role is Role.SOURCE and not self.root.exists():
                 raise failures.no_root(self.uri, self.role) from error
 
-    def _put_file(self, name: str, folder: int, data: Iterable[Buffer], size: int, like: Object | None) -> None:
+    def _look(self, names: Sequence[str]) -> None:
+        """Raise FileExistsError if the path is taken, before anything is written."""
+        try:
+            with self._folder(names[:-1]) as folder:
+                os.stat(names[-1], dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        except NotADirectoryError as error:
+            raise no_folder() from error
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+    def _put_file(self, names: Sequence[str], data: Iterable[Buffer], size: int, like: Object | None) -> None:
         aside_name = secrets.token_hex(16)
         with self._aside() as aside:
             file = os.open(aside_name, NEW_FILE, 0o666, dir_fd=aside)
@@ -170,7 +180,9 @@ class LocalStore:
                     if like:
                         keep(file, like)
                     os.fsync(file)
-                link_new(aside_name, aside, name, folder)
+                with self._folder(names[:-1], create=True) as folder:
+                    link_new(aside_name, aside, names[-1], folder)
+                    os.fsync(folder)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(aside_name, dir_fd=aside)

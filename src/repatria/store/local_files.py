@@ -82,11 +82,16 @@ def open_folder(name: str, parent: int, *, create: bool) -> int:
     except NotADirectoryError as error:
         if not create:
             raise
-        raise OSError(errno.ELOOP, _("a file or a link stands where it needs a folder")) from error
+        raise no_folder() from error
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, dir_fd=parent)
         os.fsync(parent)
     return os.open(name, FOLDER, dir_fd=parent)
+
+
+def no_folder() -> OSError:
+    """Return the error for a path that leads through a file or a symlink."""
+    return OSError(errno.ELOOP, _("a file or a link stands where it needs a folder"))
 
 
 def exists(name: str, folder: int) -> bool:
