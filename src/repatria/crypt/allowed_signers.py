@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from repatria.crypt.errors import AllowedSignersError
-from repatria.crypt.wire import WireReader
+from repatria.crypt.wire import WireReader, parse_ed25519_blob
 from repatria.i18n import _
 
 _TIMESTAMP: Final = re.compile(r"\d{8}(?:\d{4}(?:\d{2})?)?Z?")
@@ -101,6 +101,7 @@ def _parse_line(line: str) -> AllowedSigner:
     try:
         blob = binascii.a2b_base64(encoded, strict_mode=True)
         inner = WireReader(blob).string().decode("latin-1")
+        parse_ed25519_blob(blob)
     except ValueError as error:
         raise ValueError(_("the key is not base64 or cut short")) from error
     if not _KEY_TYPE.fullmatch(kind) or inner != kind:
