@@ -7,7 +7,7 @@ if there is one; else it begins another, of which nothing is at the target until
 with BundleRun.open(facts, target, recipients=..., signer=..., state=..., sources=...) as run:
     volume = run.volume()
     number = run.next_object_number()
-    volume.begin(told, run.member_name(volume, told.path, number), number=number)
+    volume.begin(told, run.member_name(told.path, number), number=number)
     ...
     run.store(volume, [ObjectRow.of(told, number=number, ...)], [volume.end()])
     run.publish_if_due()
@@ -180,10 +180,6 @@ class BundleRun:
         """Return how far an object in parts has come, in this bundle and the same version; None if it has not begun."""
         return self._unfinished.part_of(path, fingerprint)
 
-    def forget_parts(self, number: int) -> None:
-        """Give up an object in parts: what volumes hold of it belongs to no object."""
-        self._unfinished.forget_parts(number)
-
     def next_object_number(self) -> int:
         """Return a number that no object of the chain has or will have."""
         return self._numbering.next_object()
@@ -196,11 +192,19 @@ class BundleRun:
         """Return an empty volume with the next number; end it with `store` or `drop`."""
         return VolumeBuilder(self._numbering.next_volume(), self._volume_size)
 
-    def member_name(self, volume: VolumeBuilder, path: str, number: int, *, directory: bool = False) -> str:
-        """Return, and take, the member name of an object that goes into `volume`."""
+    def member_name(self, path: str, number: int, *, directory: bool = False) -> str:
+        """Return, and take, the member name of the object `number` at a path."""
         with self._lock:
-            self._marks.claim_for(volume.number)
+            self._marks.claim_for(number)
             return self._names.claim(path, number, directory=directory)
+
+    def forget(self, number: int) -> None:
+        """Give up an object that is not stored after all: its member name is free again.
+
+        What volumes hold already of an object in parts belongs to no object.
+        """
+        self._marks.let_go((number,))
+        self._unfinished.forget_parts(number)
 
     def store(
         self,
@@ -220,20 +224,19 @@ class BundleRun:
         refuses, is full, or does not keep what it is given is a StoreError (5). What was stored before is safe then.
         """
         sealed = seal(volume.payload(last=last), self._recipients)
+        numbers = dict.fromkeys(member.object for member in members)
         self._unfinished.begin(self._beginning)
         number = self._sender.send(
-            volume.number,
-            sealed,
-            VolumeContent(objects, members, documents, pages),
-            self._marks.of(volume.number),
-            part,
+            volume.number, sealed, VolumeContent(objects, members, documents, pages), self._marks.of(numbers), part
         )
-        self._marks.let_go(volume.number)
+        self._marks.let_go(numbers)
         return number
 
     def drop(self, volume: VolumeBuilder) -> None:
-        """Let go of a volume that was not stored: its number stays unused, its member names are free again."""
-        self._marks.let_go(volume.number)
+        """Let go of a volume that was not stored: its number stays unused. Objects that were in it may go into another.
+
+        Those that are not stored after all are given up with `forget`.
+        """
         self._numbering.landed(volume.number)
 
     def bury(self, number: int) -> None:

@@ -144,9 +144,9 @@ _LIVE_CATALOGUE = (
 
 
 class NameMarks:
-    """Which member names the volumes of a bundle have taken: those that are sent in the journal, others in memory.
+    """Which member names a bundle has taken: those of sent volumes in the journal, others in memory.
 
-    A name that was claimed for a volume which is then dropped, or which died with its process, is free again: stock
+    A name that was claimed for an object that is then dropped, or that died with its process, is free again: stock
     tools see no odd names because of a power cut. This is the `NameMemory` of `repatria.bundle.names`.
     """
 
@@ -154,18 +154,18 @@ class NameMarks:
         self._journal = journal
         self._lock = threading.Lock()
         self._claimed: Counter[bytes] = Counter()
-        self._by_volume: dict[int, list[bytes]] = {}
-        self._volume = 0
+        self._by_object: dict[int, list[bytes]] = {}
+        self._object = 0
 
-    def claim_for(self, volume: int) -> None:
-        """Say for which volume the marks are that follow; the caller lets one thread at a time claim."""
-        self._volume = volume
+    def claim_for(self, number: int) -> None:
+        """Say for which object the marks are that follow; the caller lets one thread at a time claim."""
+        self._object = number
 
     def add(self, mark: bytes, /) -> None:
         """Remember a mark."""
         with self._lock:
             self._claimed[mark] += 1
-            self._by_volume.setdefault(self._volume, []).append(mark)
+            self._by_object.setdefault(self._object, []).append(mark)
 
     def __contains__(self, mark: object, /) -> bool:
         with self._lock:
@@ -173,20 +173,16 @@ class NameMarks:
                 return True
         return self._journal.row("SELECT 1 FROM names WHERE mark=? LIMIT 1", mark) is not None
 
-    def of(self, volume: int) -> list[bytes]:
-        """Return the marks that were claimed for a volume."""
+    def of(self, numbers: Iterable[int]) -> list[bytes]:
+        """Return the marks that were claimed for objects and are not in the journal yet."""
         with self._lock:
-            return list(self._by_volume.get(volume, ()))
+            return [mark for number in numbers for mark in self._by_object.get(number, ())]
 
-    def let_go(self, volume: int) -> None:
-        """Forget what was claimed for a volume in memory: it was dropped, or the journal holds it."""
+    def let_go(self, numbers: Iterable[int]) -> None:
+        """Forget what was claimed for objects in memory: they were dropped, or the journal holds their names."""
         with self._lock:
-            for mark in self._by_volume.pop(volume, ()):
-                self._claimed[mark] -= 1
-                if not self._claimed[mark]:
-                    del self._claimed[mark]
-
-
-def sent_marks(marks: Iterable[bytes], volume: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the rows that keep a volume's marks."""
-    yield from ((mark, volume) for mark in dict.fromkeys(marks))
+            for number in numbers:
+                for mark in self._by_object.pop(number, ()):
+                    self._claimed[mark] -= 1
+                    if not self._claimed[mark]:
+                        del self._claimed[mark]
