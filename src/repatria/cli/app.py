@@ -95,7 +95,8 @@ def _show_version(ctx: typer.Context, wanted: bool) -> None:
 
 def run_app(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    logging.lastResort = None  # what libraries log goes nowhere: messages are ours, and hold no names
+    # What libraries log goes nowhere: messages are ours, and hold no names.
+    logging.getLogger().addHandler(logging.NullHandler())
     output = Output(json="--json" in arguments)
     try:
         code = build_app()(args=list(arguments), prog_name="repatria", standalone_mode=False)

@@ -18,9 +18,10 @@ from repatria.cli.chains import (
 )
 from repatria.cli.frame import command
 from repatria.cli.output import Column, Output
-from repatria.cli.quantity import number_text, size_text
+from repatria.cli.quantity import number_text, quantity_text, size_text
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.progress import Unit
 
 if TYPE_CHECKING:
     from repatria.bundle.chain import Chain, Fate
@@ -64,7 +65,7 @@ def _register_ls(app: typer.Typer) -> None:
                 _("No object of this bundle is meant by that."),
                 advice=_("Patterns are those of .gitignore; quote them. `repatria ls` without one lists everything."),
             )
-        out.say(_("{count} objects, {size}").format(count=number_text(found), size=size_text(size)))
+        out.say(f"{quantity_text(found, Unit.OBJECTS)}, {size_text(size)}")
         out.summary(bundle=chain.head.uri, objects=found, bytes=size)
         return code
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from repatria.bundle import layout
 from repatria.bundle.chain import Chain
@@ -11,15 +12,16 @@ from repatria.bundle.reader import Bundle
 from repatria.crypt.identity import Identity
 from repatria.errors import NotFoundError, RepatriaError, UsageError
 from repatria.i18n import _
+from repatria.model import FindingKind
 from repatria.progress import SILENT, Progress, Unit
 from repatria.store.base import Store
 from repatria.store.registry import public_uri
 from repatria.verify.chain import check_head, check_links, check_name, check_signer, line_of
 from repatria.verify.deep import DeepCheck
 from repatria.verify.fixity import WORKERS, check_files
-from repatria.verify.report import BundleResult, Verdict, altered, missing, unexpected
+from repatria.verify.report import BundleResult, Verdict, altered, missing, unexpected, unverifiable
 from repatria.verify.seen import Lying, Seen, examine, look
-from repatria.verify.structure import check_structure, check_totals
+from repatria.verify.structure import Structure, check_structure, check_totals
 from repatria.verify.trust import Trust
 
 
@@ -59,10 +61,12 @@ class DatasetCheck:
         lying = look(self.store, self.dataset_id)
         finished = self._finished(lying)
         line = line_of(finished, self.wish.upto, self.trust)
-        read = line[-1:] if self.wish.only else line
-        yield from self._check_chain(lying, finished, line)
-        for seen in read:
-            yield from self._check_bundle(seen, lying.bundles[seen.bundle_id])
+        of_chain = list(self._check_chain(lying, finished, line))
+        yield from of_chain
+        for seen in line[-1:] if self.wish.only else line:
+            result = _blank_result(seen, lying.bundles[seen.bundle_id], self.trust)
+            result.verdicts += [each for each in of_chain if each.subject == seen.bundle_id]
+            yield from self._check_bundle(seen, lying.bundles[seen.bundle_id], result)
         if self.wish.deep and not self.wish.only:
             yield from self._check_standing(line)
 
@@ -96,17 +100,22 @@ class DatasetCheck:
                     _("The bundle is signed but lacks its last file: a run was stopped there, or it was removed."),
                 )
 
-    def _check_bundle(self, seen: Seen, files: dict[str, int]) -> Iterator[Verdict | BundleResult]:
-        result = _blank_result(seen, files, self.trust)
+    def _check_bundle(
+        self, seen: Seen, files: dict[str, int], result: BundleResult
+    ) -> Iterator[Verdict | BundleResult]:
         structure = check_structure(seen, files)
         chosen = self._choose(structure.digests)
         self.progress.start(
             _("Verifying {bundle}").format(bundle=seen.bundle_id), sum(files[path] for path in chosen), Unit.BYTES
         )
-        for verdict in (*seen.verdicts, *structure.verdicts, *check_signer(seen, self.trust)):
-            result.verdicts.append(verdict)
-            yield verdict
-        for verdict in self._read(seen, files, structure.digests, chosen, result):
+        checks = (
+            seen.verdicts,
+            structure.verdicts,
+            check_signer(seen, self.trust),
+            check_totals(seen, files) if len(chosen) < len(structure.digests) else (),
+            self._read(seen, structure, chosen, result),
+        )
+        for verdict in chain.from_iterable(checks):
             result.verdicts.append(verdict)
             yield verdict
         self.progress.finish()
@@ -114,30 +123,25 @@ class DatasetCheck:
         yield result
 
     def _read(
-        self,
-        seen: Seen,
-        files: dict[str, int],
-        digests: dict[str, bytes],
-        chosen: frozenset[str],
-        result: BundleResult,
+        self, seen: Seen, structure: Structure, chosen: frozenset[str], result: BundleResult
     ) -> Iterator[Verdict]:
-        if len(chosen) < len(digests):
-            yield from check_totals(seen, files)
-        if not self.wish.deep or seen.genuine is None:
-            yield from check_files(
-                self._folder(seen.bundle_id),
-                {path: digests[path] for path in sorted(chosen)},
-                workers=self.wish.workers,
-                progress=self.progress,
-            )
+        """Read the payload files that were chosen; deep where that was wished and the statement is authentic."""
+        if self.wish.deep and seen.genuine is not None:
+            bundle = Bundle(self.store, self.dataset_id, seen.bundle_id, self.wish.identities)
+            try:
+                check = DeepCheck(bundle, structure.digests, chosen, self.progress)
+                yield from check.run()
+                result.objects_read = check.objects_read
+            finally:
+                bundle.close()
             return
-        bundle = Bundle(self.store, self.dataset_id, seen.bundle_id, self.wish.identities)
-        try:
-            check = DeepCheck(bundle, digests, chosen, self.progress)
-            yield from check.run()
-            result.objects_read = check.objects_read
-        finally:
-            bundle.close()
+        wanted = {path: structure.digests[path] for path in sorted(chosen)}
+        folder = self._folder(seen.bundle_id)
+        for verdict in check_files(folder, wanted, workers=self.wish.workers, progress=self.progress):
+            if structure.digests_are_signed or verdict.finding.kind is not FindingKind.ALTERED:
+                yield verdict
+            else:
+                yield unverifiable(verdict.subject, _("It is not what the manifest says, and nobody signed for that."))
 
     def _choose(self, digests: dict[str, bytes]) -> frozenset[str]:
         """Return the payload files to read: indexes always, volumes as far as the sample goes, at least one."""
@@ -154,16 +158,16 @@ class DatasetCheck:
         last = line[-1].genuine
         if last is None:
             return
-        chain = Chain([Bundle(self.store, self.dataset_id, seen.bundle_id, self.wish.identities) for seen in line])
+        standing = Chain([Bundle(self.store, self.dataset_id, seen.bundle_id, self.wish.identities) for seen in line])
         objects = size = 0
         try:
-            for _bundle, row in chain.objects():
+            for _bundle, row in standing.objects():
                 objects += 1
                 size += row.size
         except RepatriaError:
             return  # what cannot be read was said bundle by bundle
         finally:
-            chain.close()
+            standing.close()
         if (objects, size) != (last.totals.objects, last.totals.bytes):
             yield altered(
                 f"{last.bundle}/{layout.STATEMENT}", _("Its totals are not those of the dataset as its chain has it.")

@@ -65,7 +65,9 @@ class DeepCheck:
         if entry.name not in self.digests:
             return  # that it is missing was said already
         data: list[bytearray] = []
-        verdict = judged(self._subject(entry.name), lambda: data.append(self._fetch(entry.name)))
+        verdict = judged(
+            self._subject(entry.name), lambda: data.append(self._fetch(entry.name, bytes.fromhex(entry.sha256)))
+        )
         if verdict is not None:
             yield verdict
         else:
@@ -91,7 +93,7 @@ class DeepCheck:
             in_range = entry.first_volume <= row.number <= entry.last_volume
             if not in_range or self.digests.get(path, row.sha256) != row.sha256:
                 yield altered(self._subject(path), _("Index and manifest do not agree about it."))
-            elif path in self.chosen:
+            if path in self.chosen:
                 rows.append(row)
         ahead = max(1, min(_FETCHERS, _MEMORY // max((row.size for row in rows), default=1)))
         fetched = in_order(self._fetch_volume, rows, workers=ahead, window=ahead)
@@ -104,7 +106,7 @@ class DeepCheck:
     def _fetch_volume(self, row: VolumeRow) -> tuple[VolumeRow, bytearray, Verdict | None]:
         path = layout.volume_path(row.number)
         data: list[bytearray] = []
-        verdict = judged(self._subject(path), lambda: data.append(self._fetch(path)))
+        verdict = judged(self._subject(path), lambda: data.append(self._fetch(path, row.sha256)))
         return row, data[0] if data else bytearray(), verdict
 
     def _open_volume(self, index: Index, row: VolumeRow, data: bytearray, ledger: ObjectLedger) -> Iterator[Verdict]:
@@ -160,12 +162,12 @@ class DeepCheck:
         except CryptError as error:
             yield altered(self._subject(path), error.message, code=SIGNATURE_FAILED)
 
-    def _fetch(self, path: str) -> bytearray:
+    def _fetch(self, path: str, sha256: bytes) -> bytearray:
         data = bytearray()
         for chunk in self.bundle.folder.chunks(path):
             data += chunk
             self.progress.advance(len(chunk))
-        if hashlib.sha256(data).digest() != self.digests[path]:
+        if hashlib.sha256(data).digest() != sha256:
             raise BundleError(_("Its bytes have another SHA-256 than was signed. Restore it from a second copy."))
         return data
 

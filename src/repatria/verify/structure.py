@@ -21,6 +21,8 @@ class Structure:
 
     digests: dict[str, bytes] = field(default_factory=dict)
     """Payload path -> SHA-256, of the files that the manifest names and that are there."""
+    digests_are_signed: bool = False
+    """Whether an authentic statement binds that manifest."""
     verdicts: list[Verdict] = field(default_factory=list)
 
 
@@ -30,12 +32,15 @@ def check_structure(seen: Seen, files: Mapping[str, int]) -> Structure:
     tag_digests = _manifest(seen, layout.TAGMANIFEST, structure)
     payload = _manifest(seen, layout.MANIFEST, structure)
     structure.digests = {path: digest for path, digest in payload.items() if path in files}
+    structure.digests_are_signed = seen.genuine is not None and not any(
+        each.subject == f"{seen.bundle_id}/{layout.MANIFEST}" for each in _check_bound_files(seen)
+    )
     told = {each.subject for each in (*seen.verdicts, *structure.verdicts)}
     checks = (
         _check_tag_files(seen, tag_digests),
         _check_bound_files(seen),
         _check_payload(seen, payload, files),
-        _check_unexpected(seen, {*payload, *tag_digests}, files),
+        _check_unexpected(seen, payload, tag_digests, files),
         _check_indexes(seen, payload, files),
     )
     for check in checks:
@@ -107,10 +112,12 @@ def _check_payload(seen: Seen, payload: Mapping[str, bytes], files: Mapping[str,
             yield missing(subject, _("The manifest names it. Restore it from a second copy."))
 
 
-def _check_unexpected(seen: Seen, named: set[str], files: Mapping[str, int]) -> Iterator[Verdict]:
-    if layout.MANIFEST not in seen.tag_files or layout.TAGMANIFEST not in seen.tag_files:
+def _check_unexpected(
+    seen: Seen, payload: Mapping[str, bytes], tag_digests: Mapping[str, bytes], files: Mapping[str, int]
+) -> Iterator[Verdict]:
+    if not payload or not tag_digests:
         return  # nothing says what is expected
-    for path in sorted(files.keys() - named - {layout.TAGMANIFEST}):
+    for path in sorted(files.keys() - payload.keys() - tag_digests.keys() - {layout.TAGMANIFEST}):
         yield unexpected(f"{seen.bundle_id}/{path}", _("No manifest names it; nobody signed for it."))
 
 

@@ -32,9 +32,9 @@ class Trust:
         if self.allowed is not None and any(signer.blob == key.blob for signer in self.allowed.signers):
             return self.allowed.principal_of(key, NAMESPACE, moment)
         if self.own is not None and self.own.principal_of(key, NAMESPACE, moment):
-            return _("this machine's own key")
+            return _("the key of this machine")
         if self.remembered is not None and self.remembered.signer == key.fingerprint:
-            return _("the key that signed when this dataset was last seen from here")
+            return _("the key remembered for this dataset")
         return None
 
 
