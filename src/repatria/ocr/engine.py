@@ -164,6 +164,7 @@ class _TesserocrEngine:
 
         self._tesserocr = tesserocr
         self._choice = choice
+        tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
         with _no_chatter():
             self._reader = tesserocr.PyTessBaseAPI(path=choice.tessdata, lang="+".join(choice.languages))
             self._orienter = (
@@ -171,6 +172,7 @@ class _TesserocrEngine:
                 if choice.can_orient
                 else None
             )
+        self._reader.SetVariable("debug_file", os.devnull)  # complaints about single pages; stderr has its own rules
         self.name = f"tesseract {tesserocr.PyTessBaseAPI.Version()}"
 
     def read(self, image: "Image", dpi: float, layout: Layout = Layout.AUTOMATIC) -> list[Word]:

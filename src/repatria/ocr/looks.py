@@ -5,7 +5,7 @@ engine is surest of most characters is kept. Looks are values, the choice is ari
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,12 +27,15 @@ MOST_ENLARGED = 2.0
 SURE = 88.0
 """Mean confidence of a page that needs no second look."""
 UNSURE = 70.0
-"""Confidence at which a word is as likely noise as text; the mark below which a page is flagged."""
+"""Mean confidence below which a page is flagged."""
+NOISE = 50.0
+"""Confidence at which a word is as likely noise as text."""
 PERHAPS_TURNED = 75.0
 """Mean confidence below which a page may lie on its side or head."""
 _ENOUGH_TO_TURN = 1.0
 _LEAST_SKEW = 0.3
 _BLANK_INK = 0.0005
+_BLANK_SIDE = 1200
 _DARK = 110
 
 
@@ -77,20 +80,23 @@ class Reading:
     def worth(self) -> float:
         """Characters read, each weighed by how far its word's confidence is above (or below) that of noise.
 
-        A mean alone would prefer one sure word to a page of good ones.
+        A mean alone would prefer one sure word to a page of good ones. Anything is worth more than nothing.
         """
-        return sum(len(word.text) * ((word.confidence or 0.0) - UNSURE) for word in self.words)
+        if not self.words:
+            return -math.inf
+        return sum(len(word.text) * ((word.confidence or 0.0) - NOISE) for word in self.words)
 
 
 def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
     """Return page `number`'s words on the straight page, as the best look read them."""
     sheet, rotation, readings = _upright(sheet, engine)
     first = readings[-1]
-    if first.words and first.confidence < SURE:
+    blank = not first.words and _is_blank(sheet)
+    if first.confidence < SURE and not blank:
         readings += [take(sheet, look, engine) for look in more_looks(sheet, first)]
     best = max(readings[readings.index(first) :], key=lambda reading: reading.worth)
     height, width = sheet.grey.shape
-    flags = tuple(_flags(sheet, rotation, best, len(readings)))
+    flags = tuple(_flags(rotation, best, len(readings), blank=blank))
     return PageText(number, width, height, sheet.dpi, rotation, best.skew, best.words, flags)
 
 
@@ -108,6 +114,7 @@ def more_looks(sheet: Sheet, first: Reading) -> Iterator[Look]:
         measured = heights[len(heights) // 2] * factor
         if not 0.8 * WORD_HEIGHT <= measured <= 1.2 * WORD_HEIGHT:
             factor = _bounded(sheet, factor * min(max(WORD_HEIGHT / measured, 0.5), 2.0))
+    yield Look("softened", factor)
     yield Look("stretched", 0.8 * factor)
     yield Look("flattened", factor, Layout.COLUMN)
     yield Look("plain", factor)
@@ -133,15 +140,21 @@ def take(sheet: Sheet, look: Look, engine: Engine) -> Reading:
 def _upright(sheet: Sheet, engine: Engine) -> tuple[Sheet, int, list[Reading]]:
     """Read once, and once more where the page seems to lie on its side or head; the last reading is to be kept."""
     first = take(sheet, first_look(sheet), engine)
-    if first.confidence >= PERHAPS_TURNED:
+    if first.confidence >= PERHAPS_TURNED and not _runs_downwards(first.words):
         return sheet, 0, [first]
     rotation = _rotation_of(sheet, engine)
     if rotation:
         turned_sheet = sheet.rotated(rotation)
         again = take(turned_sheet, first.look, engine)
-        if again.worth > first.worth:
+        if again.worth > first.worth or _runs_downwards(first.words):
             return turned_sheet, rotation, [first, again]
     return sheet, 0, [first]
+
+
+def _runs_downwards(words: Sequence[Word]) -> bool:
+    """Tell whether most words stand upright on end: Tesseract reads a page that lies on its side, and says nothing."""
+    long = [word for word in words if len(word.text) > 2]
+    return sum(word.box.height > word.box.width for word in long) > len(long) / 2
 
 
 def _rotation_of(sheet: Sheet, engine: Engine) -> int:
@@ -150,20 +163,22 @@ def _rotation_of(sheet: Sheet, engine: Engine) -> int:
     return upright.rotation if upright and upright.confidence >= _ENOUGH_TO_TURN else 0
 
 
-def _flags(sheet: Sheet, rotation: int, best: Reading, looks: int) -> Iterator[str]:
+def _flags(rotation: int, best: Reading, looks: int, *, blank: bool) -> Iterator[str]:
     if rotation:
         yield "rotated"
     if best.skew:
         yield "skewed"
     if looks > 1:
         yield "second-look"
-    if (
-        not best.words
-        and ink_share(flattened(resized(sheet.grey, min(1.0, 1200 / max(sheet.grey.shape))))) < _BLANK_INK
-    ):
+    if blank:
         yield "blank"
     elif best.confidence < UNSURE:
         yield "low-confidence"
+
+
+def _is_blank(sheet: Sheet) -> bool:
+    small = resized(sheet.grey, min(1.0, _BLANK_SIDE / max(sheet.grey.shape)))
+    return ink_share(flattened(small)) < _BLANK_INK
 
 
 def _scaled(word: Word, across: float, down: float) -> Word:

@@ -52,13 +52,18 @@ def stretched(grey: Grey) -> Grey:
     return drawn
 
 
+def softened(grey: Grey) -> Grey:
+    """Return the page smoothed, then flattened: for dithered pictures, half-tone and rough photocopies."""
+    return flattened(np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1.5))))
+
+
 def inverted(grey: Grey) -> Grey:
     """Return the page with light and dark exchanged, flattened: for negatives and white on black."""
     return flattened(255 - grey)
 
 
 PREPARATIONS: Mapping[str, Preparation] = MappingProxyType(
-    {"plain": plain, "flattened": flattened, "stretched": stretched, "inverted": inverted}
+    {"plain": plain, "flattened": flattened, "softened": softened, "stretched": stretched, "inverted": inverted}
 )
 
 

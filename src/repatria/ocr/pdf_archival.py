@@ -1,0 +1,143 @@
+"""PDF/A-2b (ISO 19005-2) of a scan's pictures, their words invisible over them."""
+
+import struct
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape
+
+from PIL import ImageCms
+from pypdf import PdfWriter
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject, TextStringObject
+
+from repatria.ocr.invisible_font import CharacterCodes
+from repatria.ocr.pdf_objects import PRODUCER, add, dictionary, fill_font, name, new_font, stream, written
+from repatria.ocr.picture import Picture
+from repatria.ocr.text_layer import FONT_NAME, ToUserSpace, operators
+from repatria.ocr.words import PageText
+
+LARGEST_PAGE = 14_400.0
+"""Points; ISO 19005-2, 6.1.13."""
+SMALLEST_PAGE = 3.0
+_ICC_VERSION = struct.pack(">L", 0x04200000)  # 4.2, the latest that PDF 1.7 knows
+
+
+def image_pdf(
+    pages: Sequence[tuple[PageText, Picture | None]], title: str, language: str | None, made: datetime
+) -> bytes:
+    """Return a PDF/A-2b with a page for each picture and its words; a page without a picture is blank.
+
+    `language` is a BCP 47 tag, `made` has a time zone.
+    """
+    writer = PdfWriter()
+    writer.pdf_header = "%PDF-1.7"
+    codes = CharacterCodes()
+    font = new_font(writer)
+    for text, picture in pages:
+        _add_page(writer, text, picture, codes, font)
+    fill_font(writer, font, codes)
+    _declare(writer, title, language, made.astimezone(UTC))
+    return written(writer)
+
+
+def _add_page(
+    writer: PdfWriter, text: PageText, picture: Picture | None, codes: CharacterCodes, font: IndirectObject
+) -> None:
+    longest, shortest = max(text.width, text.height), min(text.width, text.height)
+    dpi = min(max(text.dpi, 72 * longest / LARGEST_PAGE), 72 * shortest / SMALLEST_PAGE)
+    width, height = text.width * 72 / dpi, text.height * 72 / dpi
+    page = writer.add_blank_page(width, height)
+    resources = DictionaryObject({name("Font"): DictionaryObject({name(FONT_NAME): font})})
+    content = b""
+    if picture is not None:
+        resources[name("XObject")] = DictionaryObject({name("Picture"): add(writer, _image(picture))})
+        content = _drawing(picture, width, height)
+    content += operators(text, ToUserSpace.of_image(text.height, dpi), codes)
+    page[name("Resources")] = resources
+    page[name("Contents")] = add(writer, stream(content, compress=True))
+
+
+def _drawing(picture: Picture, width: float, height: float) -> bytes:
+    """Return the operators that draw a picture over the whole page.
+
+    A PDF image fills the unit square with its first row above; placements count downwards.
+    """
+    a, b, c, d, e, f = picture.placement
+    matrix = (a * width, -b * height, -c * width, d * height, (c + e) * width, (1 - d - f) * height)
+    return f"q {' '.join(f'{value:.4f}' for value in matrix)} cm /Picture Do Q\n".encode("ascii")
+
+
+def _image(picture: Picture) -> StreamObject:
+    entries = dictionary(
+        Type="XObject",
+        Subtype="Image",
+        Width=picture.width,
+        Height=picture.height,
+        ColorSpace=picture.colours,
+        BitsPerComponent=picture.bits,
+        Filter=picture.filter,
+    )
+    if picture.filter == "CCITTFaxDecode":
+        entries[name("DecodeParms")] = dictionary(
+            K=-1, Columns=picture.width, Rows=picture.height, BlackIs1=not picture.white_is_zero
+        )
+    elif picture.filter == "FlateDecode":
+        colours = 3 if picture.colours == "DeviceRGB" else 1
+        entries[name("DecodeParms")] = dictionary(
+            Predictor=15, Colors=colours, BitsPerComponent=picture.bits, Columns=picture.width
+        )
+    return stream(picture.data, entries)
+
+
+def _declare(writer: PdfWriter, title: str, language: str | None, made: datetime) -> None:
+    """Say what the file is, alike in the document information and in XMP, and what its colours mean."""
+    moment = made.strftime("D:%Y%m%d%H%M%S+00'00'")
+    writer.metadata = {
+        "/Title": title,
+        "/Creator": PRODUCER,
+        "/Producer": PRODUCER,
+        "/CreationDate": moment,
+        "/ModDate": moment,
+    }
+    root = writer.root_object
+    root[name("Metadata")] = add(writer, stream(_xmp(title, made), dictionary(Type="Metadata", Subtype="XML")))
+    profile = add(writer, stream(_srgb(), dictionary(N=3), compress=True))
+    intent = dictionary(
+        Type="OutputIntent",
+        S="GTS_PDFA1",
+        OutputConditionIdentifier=TextStringObject("sRGB"),
+        Info=TextStringObject("sRGB IEC61966-2.1"),
+        DestOutputProfile=profile,
+    )
+    root[name("OutputIntents")] = ArrayObject([add(writer, intent)])
+    if language:
+        root[name("Lang")] = TextStringObject(language)
+
+
+def _srgb() -> bytes:
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[8:12] = _ICC_VERSION
+    return bytes(profile)
+
+
+def _xmp(title: str, made: datetime) -> bytes:
+    moment = made.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    packet = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+    xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+    xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/">
+   <pdfaid:part>2</pdfaid:part>
+   <pdfaid:conformance>B</pdfaid:conformance>
+   <dc:format>application/pdf</dc:format>
+   <dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(title)}</rdf:li></rdf:Alt></dc:title>
+   <xmp:CreatorTool>{PRODUCER}</xmp:CreatorTool>
+   <xmp:CreateDate>{moment}</xmp:CreateDate>
+   <xmp:ModifyDate>{moment}</xmp:ModifyDate>
+   <xmp:MetadataDate>{moment}</xmp:MetadataDate>
+   <pdf:Producer>{PRODUCER}</pdf:Producer>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>"""
+    return packet.encode("utf-8")

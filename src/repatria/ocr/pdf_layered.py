@@ -1,0 +1,89 @@
+"""A PDF that came in, its pages as they were, with the words that were read laid under them.
+
+It keeps its fonts, colours and whatever else it holds; it is not called PDF/A, because that would have to be proved of
+what others wrote.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from pypdf import PageObject, PdfReader, PdfWriter
+from pypdf.errors import PyPdfError
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject
+
+from repatria.ocr.invisible_font import CharacterCodes
+from repatria.ocr.pdf_objects import add, fill_font, name, new_font, stream, written
+from repatria.ocr.text_layer import FONT_NAME, ToUserSpace, operators
+from repatria.ocr.words import PageText
+
+_DEEPEST_TREE = 100
+
+
+def layered_pdf(original: bytes, pages: Sequence[PageText]) -> bytes | None:
+    """Return the PDF with the words of `pages` (one for each of its pages) under its own; None if pypdf cannot.
+
+    Pages whose own text was kept get nothing, and a file that needs nothing stays as it is. One that is locked against
+    change only (owner password) is opened.
+    """
+    if not any(_needs_layer(page) for page in pages):
+        return original
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _layered(original, pages)
+    except (PyPdfError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError):
+        # pypdf meets malformed files with all of these; PDFium, which showed the pages, mends more than pypdf does.
+        return None
+
+
+def _needs_layer(page: PageText) -> bool:
+    return bool(page.words) and "text-layer" not in page.flags
+
+
+def _layered(original: bytes, pages: Sequence[PageText]) -> bytes:
+    reader = PdfReader(io.BytesIO(original))
+    if reader.is_encrypted:
+        reader.decrypt("")
+    writer = PdfWriter(clone_from=reader)
+    codes = CharacterCodes()
+    font = new_font(writer)
+    for text, page in zip(pages, writer.pages, strict=True):
+        if _needs_layer(text):
+            crop = page.cropbox
+            box = (float(crop.left), float(crop.bottom), float(crop.right), float(crop.top))
+            content = operators(text, ToUserSpace.of_page(text, box, page.rotation), codes)
+            _lay_under(writer, page, content, font)
+    fill_font(writer, font, codes)
+    return written(writer)
+
+
+def _lay_under(writer: PdfWriter, page: PageObject, content: bytes, font: IndirectObject) -> None:
+    """Put the words before the page's own content: there the coordinate system is the page's, whatever follows."""
+    resources = DictionaryObject(_resolved(_inherited(page, "/Resources")) or {})  # a copy: pages may share theirs
+    fonts = DictionaryObject(_resolved(resources.get("/Font")) or {})
+    fonts[name(FONT_NAME)] = font
+    resources[name("Font")] = fonts
+    page[name("Resources")] = resources
+    layer = add(writer, stream(content, compress=True))
+    present = _resolved(page.get("/Contents"))
+    one = [] if present is None else [page.raw_get("/Contents")]
+    page[name("Contents")] = ArrayObject([layer, *(present if isinstance(present, ArrayObject) else one)])
+
+
+def _inherited(page: PageObject, key: str) -> Any:
+    """Return what a page has, or inherits, under a key; None if nothing."""
+    node: Any = page
+    for _level in range(_DEEPEST_TREE):
+        if key in node:
+            return node[key]
+        node = _resolved(node.get("/Parent"))
+        if node is None:
+            return None
+    return None
+
+
+def _resolved(value: Any) -> Any:
+    found = value.get_object() if value is not None else None
+    return None if isinstance(found, NullObject) else found
