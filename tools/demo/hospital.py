@@ -1,105 +1,93 @@
-"""The files of a hospital, and its large database dump: invented, the same in every run."""
+"""The files of a hospital hosted abroad: the same in every run, times and rights included."""
 
-import json
+import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
+from demo import dump, records
+
 PATIENTS = 240
-DUMP_SIZE = 144 << 20
-_BLOCK = 1 << 20
+IMAGES = 8
+MESSAGES = 40
 
-GIVEN_NAMES = ("Awa", "Moussa", "Fatou", "Ibrahima", "Ndèye", "Cheikh", "Mariama", "Ousmane", "Aïssatou", "Modou")
-FAMILY_NAMES = ("Diop", "Ndiaye", "Fall", "Sarr", "Faye", "Gueye", "Sow", "Bâ", "Cissé", "Kané")
-DIAGNOSES = ("B54", "A09", "J18.9", "I10", "E11", "O80", "B20", "D57.1")
+NOT_UTF8 = os.fsdecode("résultats envoyés.txt".encode("latin-1"))
+"""A name as an old Windows server leaves it on a Linux disk."""
+
+_YEAR_NS = 365 * 86_400 * 1_000_000_000
+_FIRST_MOMENT = 1_609_459_200_000_000_000
+"""2021-01-01, in nanoseconds: no file is older."""
 
 
-def build_hospital(folder: Path) -> None:
+def build_hospital(folder: Path, dump_size: int = dump.SIZE) -> None:
     """Write the dataset into an empty folder."""
     chance = random.Random(1960)  # noqa: S311 -- invented data, the same in every run
-    patients = list(_patients(chance))
-    for patient in patients:
-        _write_record(folder, patient)
-    _write_laboratory(folder / "laboratoire", patients, chance)
-    _write_pictures(folder / "imagerie", chance)
+    people = list(records.patients(PATIENTS, chance))
+    _write_text(folder / "LISEZ-MOI.txt", "Hôpital régional de Ndiarème (inventé) : copie de nos fichiers hébergés.\n")
+    _write_records(folder, people, chance)
+    _write_laboratory(folder / "laboratoire", people, chance)
+    for number, patient in enumerate(people[:IMAGES], start=1):
+        _write(folder / "imagerie" / f"RADIO-{number:04d}.dcm", records.dicom_image(patient, chance))
     _write_odd_names(folder)
-    _write_dump(folder / "base" / "hopital.sql", chance)
+    (folder / "base").mkdir()
+    dump.write_dump(folder / "base" / "hopital.sql", dump_size)
+    _settle(folder, chance)
 
 
-def _patients(chance: random.Random) -> Iterator[dict[str, str]]:
-    for number in range(1, PATIENTS + 1):
-        sex = chance.choice("12")
-        year = chance.randrange(1930, 2022)
-        yield {
-            "numero": f"P{number:06d}",
-            "prenom": chance.choice(GIVEN_NAMES),
-            "nom": chance.choice(FAMILY_NAMES),
-            "ddn": f"{year}-{chance.randrange(1, 13):02d}-{chance.randrange(1, 29):02d}",
-            "nin": f"{sex}{chance.randrange(1000):03d}{year}{chance.randrange(100000):05d}",
-            "telephone": f"+22177{chance.randrange(10**7):07d}",
-            "diagnostic": chance.choice(DIAGNOSES),
-            "annee": str(chance.randrange(2019, 2024)),
-        }
+def go_on_working(folder: Path) -> None:
+    """Do what happens at a hospital between two copies: one file changes, one goes, one comes."""
+    report = min((folder / "dossiers").glob("2*/*/compte-rendu.txt"))
+    report.write_text(report.read_text("utf-8") + "Contrôle : évolution favorable.\n", encoding="utf-8")
+    (folder / "laboratoire" / "ORU-0002.hl7").unlink()
+    _write_text(folder / "laboratoire" / "ORU-corrigé.hl7", "MSH|^~\\&|LABO|HRN|SIH|HRN|202501020815||ACK|1|P|2.5\r")
 
 
-def _write_record(folder: Path, patient: dict[str, str]) -> None:
-    place = folder / "dossiers" / patient["annee"] / patient["numero"]
-    place.mkdir(parents=True)
-    (place / "compte-rendu.txt").write_text(
-        f"Compte rendu de consultation\nPatient : {patient['prenom']} {patient['nom']}, né(e) le {patient['ddn']}\n"
-        f"Diagnostic (CIM-10) : {patient['diagnostic']}\nÀ revoir dans trois mois.\n",
-        encoding="utf-8",
+def _write(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+
+
+def _write_text(file: Path, text: str) -> None:
+    _write(file, text.encode())
+
+
+def _write_records(folder: Path, people: list[records.Patient], chance: random.Random) -> None:
+    register = records.register(people)
+    _write_text(folder / "patients" / "registre des patients.csv", register)
+    _write(folder / "patients" / "registre 2014 (ancien logiciel).csv", register.encode("latin-1", "replace"))
+    for patient in people:
+        place = folder / "dossiers" / patient.seen[:4] / patient.file_number
+        _write_text(place / "compte-rendu.txt", records.consultation(patient, chance))
+        _write_text(place / "patient.json", records.fhir_patient(patient))
+
+
+def _write_laboratory(folder: Path, people: list[records.Patient], chance: random.Random) -> None:
+    for number, patient in enumerate(people[:MESSAGES], start=1):
+        _write_text(folder / f"ORU-{number:04d}.hl7", records.laboratory_message(patient, chance))
+    rows = ["numero;nom;prenom;examen;resultat"]
+    rows.extend(
+        f"{each.file_number};{each.family};{each.given};glycémie;{chance.uniform(0.6, 2.4):.2f} g/L" for each in people
     )
-    resource = {
-        "resourceType": "Patient",
-        "identifier": [{"value": patient["nin"]}],
-        "name": [{"family": patient["nom"], "given": [patient["prenom"]]}],
-        "birthDate": patient["ddn"],
-    }
-    (place / "patient.json").write_text(json.dumps(resource, ensure_ascii=False), encoding="utf-8")
-
-
-def _write_laboratory(folder: Path, patients: list[dict[str, str]], chance: random.Random) -> None:
-    folder.mkdir()
-    rows = ["numero;nom;prenom;ddn;nin;telephone;examen;resultat"]
-    for patient in patients:
-        known = ";".join(patient[key] for key in ("numero", "nom", "prenom", "ddn", "nin", "telephone"))
-        rows.append(f"{known};glycémie;{chance.uniform(0.6, 2.4):.2f} g/L")
-    (folder / "résultats 2023.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    for number, patient in enumerate(patients[:40], start=1):
-        message = (
-            f"MSH|^~\\&|LABO|HOPITAL|SIH|HOPITAL|20230{number % 9 + 1}15||ADT^A08|{number}|P|2.5\r"
-            f"PID|1||{patient['numero']}||{patient['nom']}^{patient['prenom']}||{patient['ddn'].replace('-', '')}\r"
-        )
-        (folder / f"ADT-{number:04d}.hl7").write_text(message, encoding="utf-8")
-
-
-def _write_pictures(folder: Path, chance: random.Random) -> None:
-    folder.mkdir()
-    for number in range(1, 9):
-        (folder / f"IRM-{number:04d}.dcm").write_bytes(bytes(128) + b"DICM" + chance.randbytes(400_000 + 1000 * number))
+    _write_text(folder / "résultats 2023.csv", "\n".join(rows) + "\n")
 
 
 def _write_odd_names(folder: Path) -> None:
-    """Write what breaks lesser tools: an empty file and folder, a link, names that shells and tar dislike."""
+    """Write what lesser tools stumble over: nothing in a file, nothing in a folder, links, names that shells dislike."""
     odd = folder / "divers"
-    odd.mkdir()
-    (folder / "quarantaine").mkdir()
-    (odd / "vide").touch()
-    (odd / "reçu n° 5 – été.txt").write_text("Reçu.\n", encoding="utf-8")
-    (odd / "-rf").write_text("Ce nom n'est pas une option.\n", encoding="utf-8")
-    (odd / "deux\nlignes.txt").write_text("Ce nom a deux lignes.\n", encoding="utf-8")
-    (odd / "rapport.part-000001").write_text("Ce nom ressemble à une partie.\n", encoding="utf-8")
-    (folder / "dossiers" / "courant").symlink_to("2023")
+    _write(odd / "vide.txt", b"")
+    (folder / "quarantaine" / "à traiter").mkdir(parents=True)
+    _write_text(odd / "Lettre à Mme N'Diaye – reçu n° 5 (été).txt", "Reçu la somme de 5 000 F CFA.\n")
+    _write_text(odd / "-rf", "Ce nom n'est pas une option.\n")
+    _write_text(odd / "deux\nlignes.txt", "Ce nom a deux lignes.\n")
+    _write_text(odd / "rapport.part-000001", "Ce nom ressemble à une partie d'un gros objet.\n")
+    _write_text(odd / NOT_UTF8, "Ce nom n'est pas de l'UTF-8.\n")
+    (folder / "dossiers" / "courant").symlink_to("2024")
+    (odd / "disparu.pdf").symlink_to("../ancien serveur/disparu.pdf")
 
 
-def _write_dump(file: Path, chance: random.Random) -> None:
-    """Write a dump of which no block equals another, larger than two volumes."""
-    file.parent.mkdir()
-    with file.open("w", encoding="ascii") as stream:
-        stream.write("--\n-- PostgreSQL database dump\n--\n\nCOPY public.trackedentity (id, value) FROM stdin;\n")
-        while stream.tell() < DUMP_SIZE:
-            line = chance.randbytes(_BLOCK // 2).hex()
-            stream.write("\n".join(line[start : start + 80] for start in range(0, len(line), 80)))
-            stream.write("\n")
-        stream.write("\\.\n\n--\n-- PostgreSQL database dump complete\n--\n")
+def _settle(folder: Path, chance: random.Random) -> None:
+    """Give every file a time and rights of its own, so that there is something to lose."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        moment = _FIRST_MOMENT + chance.randrange(4 * _YEAR_NS)
+        if not path.is_symlink():
+            path.chmod(0o750 if path.is_dir() else 0o600 if "dossiers" in path.parts else 0o640)
+        os.utime(path, ns=(moment, moment), follow_symlinks=False)
