@@ -17,7 +17,7 @@ with BundleRun.open(facts, target, recipients=..., signer=..., state=..., source
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -241,9 +241,15 @@ class BundleRun:
 
     def bury(self, number: int) -> None:
         """Write a tombstone for an object that is gone from the source."""
+        self.bury_all((number,))
+
+    def bury_all(self, numbers: Iterable[int]) -> int:
+        """Write tombstones for objects that are gone; return how many."""
         with self._journal.transaction():
-            self._unfinished.begin(self._beginning)
-            self._unfinished.bury(number, layout.rfc3339(datetime.now(UTC)))
+            buried = self._unfinished.bury(numbers, layout.rfc3339(datetime.now(UTC)))
+            if buried:
+                self._unfinished.begin(self._beginning)
+        return buried
 
     def publish_if_due(self) -> None:
         """Publish an index, with its checkpoint, if enough volumes or objects wait for one."""

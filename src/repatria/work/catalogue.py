@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from repatria.bundle.rows import ObjectRow, path_bytes
+from repatria.errors import NotFoundError, Role
+from repatria.i18n import _, ngettext
 from repatria.model import Object
 from repatria.work.journal import Journal
 
@@ -104,6 +106,25 @@ class Catalogue:
                     self.listing,
                 )
             )
+
+    def require_listed(self, source: str, count: int) -> None:
+        """Note how many objects a complete listing of a source told of; refuse one that is suddenly empty.
+
+        A disk that is not mounted and a bucket that was emptied by mistake look like this: nothing is buried then.
+        """
+        key = f"listed {source}"
+        before = int(self._journal.fact(key) or 0)
+        if before and not count:
+            raise NotFoundError(
+                ngettext(
+                    "The source lists nothing, where {count} object was before. Nothing was buried.",
+                    "The source lists nothing, where {count} objects were before. Nothing was buried.",
+                    before,
+                ).format(count=before),
+                advice=_("Check that it is mounted and complete. If it is empty on purpose, there is nothing to copy."),
+                role=Role.SOURCE,
+            )
+        self._journal.set_facts(**{key: count})
 
     def finished(self) -> Standing:
         """Return the dataset as the last finished bundle left it."""

@@ -63,12 +63,13 @@ class Attempt:
         if self._since is None:
             self._since = now
         if now - self._since >= patience.seconds:
-            patience.stop.request(Reason.LINK)
-            raise StoppedError(
-                _("{reason} It was waited for; nothing is lost.").format(reason=error.message),
+            lost = StoppedError(
+                _("{reason} It was waited for in vain.").format(reason=error.message),
                 advice=error.advice or _("Run the same command again when the link is back."),
                 public=error.public,
-            ) from error
+            )
+            patience.stop.request(Reason.LINK, lost)
+            raise lost from error
         self._failures += 1
         if self._failures == 3:
             patience.progress.say(_("The link is slow or lost; still trying."))

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     """The time given to this run is over."""
     LINK = "link"
     """Source or target were out of reach for longer than patience lasts."""
+    FAILURE = "failure"
+    """Another part of the run failed; its error is the one to tell."""
 
 
 class StopSignal:
@@ -41,6 +43,7 @@ class StopSignal:
         self.reason: Reason | None = None
         self._clock = clock
         self._deadline: float | None = None
+        self._cause: StoppedError | None = None
         self._earlier: dict[int, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
 
     def __enter__(self) -> Self:
@@ -57,10 +60,11 @@ class StopSignal:
                 signal.signal(number, handler)
         self._earlier.clear()
 
-    def request(self, reason: Reason) -> None:
-        """Ask for a stop; the first reason stays."""
+    def request(self, reason: Reason, cause: StoppedError | None = None) -> None:
+        """Ask for a stop; the first reason stays, and the error that all threads then raise."""
         # A plain attribute: this runs in a signal handler, where a lock could wait for the very thread it stopped.
         if self.reason is None:
+            self._cause = cause
             self.reason = reason
 
     def at(self, deadline: float | None) -> None:
@@ -81,6 +85,8 @@ class StopSignal:
 
     def error(self) -> StoppedError:
         """Return the error that ends a stopped run."""
+        if self._cause is not None:
+            return type(self._cause)(self._cause.message, advice=self._cause.advice, public=self._cause.public)
         if self.reason is Reason.KEYBOARD:
             return InterruptedByUserError(_("Interrupted. Nothing is lost; run the same command again to go on."))
         return StoppedError(_("Stopped. Nothing is lost; run the same command again to go on."))

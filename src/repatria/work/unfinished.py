@@ -271,9 +271,11 @@ class Unfinished:
             if found is not None and found[0] is not None:
                 yield VolumeContent.unpack(self._journal.unseal(found[0], _ROWS))
 
-    def bury(self, number: int, seen_gone: str) -> None:
-        """Note that an object is gone."""
-        self._journal.change("INSERT OR IGNORE INTO tombstones(object, seen_gone) VALUES (?, ?)", number, seen_gone)
+    def bury(self, numbers: Iterable[int], seen_gone: str) -> int:
+        """Note that objects are gone; return how many."""
+        gone = [(number, seen_gone) for number in numbers]
+        self._journal.change_many("INSERT OR IGNORE INTO tombstones(object, seen_gone) VALUES (?, ?)", gone)
+        return len(gone)
 
     def open_tombstones(self, limit: int) -> list[Tombstone]:
         """Return tombstones that wait for an index."""

@@ -1,0 +1,278 @@
+"""Copying a dataset: list, leave out what is unchanged, cut into volumes, fill them side by side, finish the bundle."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from repatria.errors import StoppedError, StoreError
+from repatria.i18n import _, ngettext
+from repatria.migrate.ahead import Ahead
+from repatria.migrate.fetching import Fetcher
+from repatria.migrate.filling import Filler, Outcome, finding
+from repatria.migrate.plan import Planned, cut
+from repatria.model import Finding, FindingKind, Object, ObjectKind
+from repatria.progress import SILENT, Progress
+from repatria.progress import Unit as Counted
+from repatria.source.base import ObjectSource
+from repatria.work.bundling import BundleRun
+from repatria.work.pace import Throttle
+from repatria.work.patience import TRANSIENT, Patience
+from repatria.work.stop import Reason
+
+LOOK_AHEAD = 100_000
+"""Objects that are listed before they are copied: a dataset of fewer has its total known from the start."""
+MEMORY = 640 << 20
+"""Bytes that volumes in flight may take: each is in memory once in clear and once sealed."""
+MOST_WORKERS = 4
+_GLANCE = 0.5
+"""Seconds between two looks at whether a stop was asked for, while units are in flight."""
+_LAST_SECONDS = 8.0
+"""How long a stop waits for volumes in flight; what is not at the target then is settled by the next run."""
+
+
+@dataclass(slots=True)
+class CopyResult:
+    """What a copy did."""
+
+    uri: str | None = None
+    """Of the bundle it made; None if nothing was new."""
+    objects: int = 0
+    bytes: int = 0
+    volumes: int = 0
+    gone: int = 0
+    """Objects that were buried."""
+    unchanged: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    """Of objects, with `object N` as their subject; and of the target."""
+
+
+def workers_for(volume_size: int, wanted: int | None = None) -> int:
+    """Return how many units are filled side by side, bounded by memory."""
+    return max(1, min(wanted or MOST_WORKERS, MEMORY // (2 * volume_size)))
+
+
+def copy_dataset(
+    run: BundleRun,
+    sources: Sequence[ObjectSource],
+    *,
+    throttle: Throttle | None = None,
+    patience: Patience | None = None,
+    progress: Progress = SILENT,
+    workers: int | None = None,
+) -> CopyResult:
+    """Copy what is new or changed into the bundle of `run`, bury what is gone, and finish it.
+
+    Errors: StoreError (4 or 5) if a first contact fails, a source's listing is refused or the target fails;
+    StoppedError (8) and InterruptedByUserError (130) once a stop is asked for. After each of them the same call goes
+    on where this one ended.
+    """
+    patience = patience or Patience()
+    by_name = {source.name: source for source in sources}
+    fetcher = Fetcher(by_name, throttle or Throttle(None, patience.stop.wait), patience, progress)
+    copying = _Copying(run, sources, fetcher, progress, workers_for(run.volume_size, workers))
+    try:
+        return copying.to_the_end()
+    except StoppedError as error:
+        raise copying.told(error) from error
+    finally:
+        progress.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An object that is new or changed."""
+
+    source: str
+    object: Object
+
+
+class _Copying:
+    """One copy under way; everything here happens in one thread, units are filled in others."""
+
+    def __init__(
+        self, run: BundleRun, sources: Sequence[ObjectSource], fetcher: Fetcher, progress: Progress, workers: int
+    ) -> None:
+        self._run = run
+        self._sources = sources
+        self._fetcher = fetcher
+        self._patience = fetcher.patience
+        self._stop = fetcher.patience.stop
+        self._progress = progress
+        self._workers = workers
+        self._result = CopyResult()
+        self._listed: dict[str, int] = {}
+        self._again: list[Planned] = []
+        self._failed: dict[str, Finding] = {}
+        self._volumes = Volumes(run.proven)
+
+    def to_the_end(self) -> CopyResult:
+        """Copy, bury, finish."""
+        attempt = self._patience.attempt()
+        while True:
+            try:
+                self._copy_listed()
+                break
+            except TRANSIENT as error:  # only a listing's: units wait for their link themselves
+                if not any(self._listed.values()):
+                    raise
+                attempt.pause(error)
+        self._copy_again()
+        self._bury_unseen()
+        result = self._result
+        result.findings = list(self._failed.values())
+        self._progress.start(_("Finishing the bundle"), None, Counted.OBJECTS)
+        result.uri = self._run.finish(result.findings)
+        result.findings += self._run.findings
+        return result
+
+    def told(self, error: StoppedError) -> StoppedError:
+        """Return the error of a stop, saying what is safe."""
+        sentence = self._volumes.sentence(self._run.proven)
+        if self._stop.reason is Reason.LINK:
+            sentence = f"{error.message} {sentence}"
+        return type(error)(sentence, advice=error.advice, public=error.public)
+
+    def _copy_listed(self) -> None:
+        """List every source once and copy what is new or changed."""
+        self._result.unchanged = 0
+        self._listed = {source.name: 0 for source in self._sources}
+        self._run.catalogue.begin_listing()
+        self._progress.start(_("Listing the source"), None, Counted.OBJECTS)
+        wanted = Ahead(self._wanted(), LOOK_AHEAD)
+        wanted.look()
+        total = sum(each.object.size for each in wanted.waiting) if wanted.exhausted else None
+        self._volumes.ahead = _volume_count(wanted.waiting, self._run.volume_size) if wanted.exhausted else None
+        self._progress.start(_("Copying"), total, Counted.BYTES)
+        self._fill(self._numbered(wanted))
+
+    def _wanted(self) -> Iterator[Wanted]:
+        """Yield the objects that are new or changed; those that are never copied become findings."""
+        catalogue = self._run.catalogue
+        for source in self._sources:
+            for told in source.list():
+                self._stop.raise_if_requested()
+                self._listed[source.name] += 1
+                catalogue.saw(told.path)
+                if told.kind is ObjectKind.SPECIAL:
+                    self._note(_special(told, self._run.next_object_number()))
+                elif catalogue.unchanged(told):
+                    self._result.unchanged += 1
+                else:
+                    yield Wanted(source.name, told)
+
+    def _numbered(self, wanted: Iterable[Wanted]) -> Iterator[Planned]:
+        """Give objects their numbers and member names; those that have begun in parts go on with theirs."""
+        for each in wanted:
+            yield self._gone_on(each) or self._new(each.object, each.source)
+
+    def _gone_on(self, wanted: Wanted) -> Planned | None:
+        told = wanted.object
+        part = self._run.part_of(told.path, self._run.catalogue.fingerprint(told)) if told.size else None
+        if part is None:
+            return None
+        self._progress.advance(part.end)
+        return Planned(told, part.object, part.name, wanted.source, done=part.end, parts=part.part)
+
+    def _new(self, told: Object, source: str, *, again: bool = False) -> Planned:
+        number = self._run.next_object_number()
+        name = self._run.member_name(told.path, number, directory=told.kind is ObjectKind.DIRECTORY)
+        return Planned(told, number, name, source, again=again)
+
+    def _copy_again(self) -> None:
+        """Copy objects that changed under the copy once more, as they are now."""
+        again, self._again = self._again, []
+        self._fill(each for planned in again if (each := self._as_now(planned)) is not None)
+
+    def _as_now(self, planned: Planned) -> Planned | None:
+        try:
+            told = self._fetcher.look_again(planned.source, planned.object)
+        except StoreError as error:
+            self._note(finding(planned, error))
+            return None
+        return self._new(told, planned.source, again=True)
+
+    def _fill(self, planned: Iterator[Planned]) -> None:
+        """Cut objects into units and fill them side by side."""
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="unit")
+        in_flight: set[Future[Outcome]] = set()
+        try:
+            for unit in cut(planned, self._run.volume_size):
+                self._volumes.planned += len(unit.volumes)
+                self._collect(in_flight, leave=self._workers - 1)
+                in_flight.add(pool.submit(Filler(self._run, self._fetcher).copy, unit))
+            self._collect(in_flight, leave=0)
+        except BaseException:
+            self._stop.request(Reason.FAILURE)
+            wait(in_flight, timeout=_LAST_SECONDS)
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _collect(self, in_flight: set[Future[Outcome]], *, leave: int) -> None:
+        """Wait until at most `leave` units are in flight, and take in what became of the others."""
+        while len(in_flight) > leave:
+            done, _rest = wait(in_flight, timeout=_GLANCE, return_when=FIRST_COMPLETED)
+            for future in done:
+                in_flight.discard(future)
+                self._take(future.result())
+            self._stop.raise_if_requested()
+            if done:
+                self._run.publish_if_due()
+
+    def _take(self, outcome: Outcome) -> None:
+        result = self._result
+        result.objects += outcome.objects
+        result.bytes += outcome.bytes
+        result.volumes += outcome.volumes
+        self._again += outcome.again
+        for each in outcome.findings:
+            self._note(each)
+
+    def _note(self, found: Finding) -> None:
+        self._failed[found.path or found.subject] = found
+
+    def _bury_unseen(self) -> None:
+        """Write tombstones for what the listing, now complete, did not tell of."""
+        for source in self._sources:
+            self._run.catalogue.require_listed(source.name, self._listed[source.name])
+        self._result.gone = self._run.bury_all(self._run.catalogue.unseen())
+
+
+@dataclass(slots=True)
+class Volumes:
+    """How many volumes a copy has, as far as is known."""
+
+    planned: int
+    """Those of earlier runs of the bundle, and of the units begun so far."""
+    ahead: int | None = None
+    """Those of this run in all, known once the whole listing was seen."""
+    before: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before = self.planned
+
+    def sentence(self, safe: int) -> str:
+        """Return what is said when a run stops."""
+        if self.ahead is None:
+            return ngettext(
+                "Nothing is lost. {count} volume is safe at the target; run the same command again to go on.",
+                "Nothing is lost. {count} volumes are safe at the target; run the same command again to go on.",
+                safe,
+            ).format(count=f"{safe:,}")
+        total = max(self.before + self.ahead, self.planned)
+        return ngettext(
+            "Nothing is lost. {safe} of {count} volume is safe at the target; run the same command again to go on.",
+            "Nothing is lost. {safe} of {count} volumes are safe at the target; run the same command again to go on.",
+            total,
+        ).format(safe=f"{safe:,}", count=f"{total:,}")
+
+
+def _volume_count(wanted: Iterable[Wanted], volume_size: int) -> int:
+    """Return into how many volumes objects go, but for the odd header of a name that a tar cannot hold."""
+    planned = (Planned(each.object, 0, each.object.path) for each in wanted)
+    return sum(len(unit.volumes) for unit in cut(planned, volume_size))
+
+
+def _special(told: Object, number: int) -> Finding:
+    detail = _("A device, socket or pipe is never copied. Exclude it in the manifest, or remove it.")
+    return Finding(FindingKind.FAILED, f"object {number}", detail, path=told.path)

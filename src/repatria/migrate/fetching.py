@@ -1,0 +1,140 @@
+"""Reading one object at its source, whatever the link does meanwhile."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from repatria.crypt.resumable import ResumableSha256
+from repatria.errors import ChangedError, Role
+from repatria.i18n import _
+from repatria.migrate.classify import SAMPLE_SIZE
+from repatria.model import Object, ObjectKind
+from repatria.progress import SILENT, Progress
+from repatria.source.base import ObjectSource
+from repatria.work.pace import Throttle
+from repatria.work.patience import TRANSIENT, Patience
+
+
+@dataclass(slots=True)
+class Fetcher:
+    """Reads objects of a dataset's sources, at the pace and with the patience of the run; from several threads."""
+
+    sources: Mapping[str, ObjectSource]
+    """By name."""
+    throttle: Throttle
+    patience: Patience
+    progress: Progress = SILENT
+
+    def look_again(self, source: str, told: Object) -> Object:
+        """Return an object as it is now; NotFoundError if it is gone."""
+        unpinned = replace(told, version="")
+        with self.patience.insist(lambda: self.sources[source].read(unpinned, 0, 0)) as reading:
+            return replace(reading.object, path=told.path)
+
+    def fetch(self, source: str, told: Object, start: int, length: int) -> "Fetch":
+        """Return `length` bytes of an object from `start`, to be iterated over once."""
+        return Fetch(self, self.sources[source], told, start, length)
+
+
+class Fetch:
+    """A read that is taken up where it broke, pinned to one version of its object."""
+
+    def __init__(self, fetcher: Fetcher, source: ObjectSource, told: Object, start: int, length: int) -> None:
+        self._fetcher = fetcher
+        self._source = source
+        self._start = start
+        self._length = length
+        self.told = told
+        """The object as fully as the reply tells of it, once bytes have come."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        fetcher, done = self._fetcher, 0
+        attempt = fetcher.patience.attempt()
+        while done < self._length:
+            before = done
+            try:
+                for chunk in self._chunks(done):
+                    fetcher.patience.stop.raise_if_requested()
+                    done += len(chunk)
+                    if done > self._length:
+                        raise _changed()
+                    attempt.succeeded()
+                    fetcher.throttle.take(len(chunk))
+                    fetcher.progress.advance(len(chunk))
+                    yield chunk
+                if done < self._length:
+                    raise _changed()
+            except TRANSIENT as error:
+                if done == before:
+                    attempt.pause(error)
+
+    def _chunks(self, done: int) -> Iterator[bytes]:
+        whole = self._start == 0 and done == 0 and self._length == self.told.size
+        # A plain read of the whole, not of a range that happens to be all: some services answer ranges badly.
+        reading = self._source.read(self.told, self._start + done, None if whole else self._length - done)
+        with reading:
+            self.told = replace(reading.object, path=self.told.path, version=self.told.version)
+            yield from reading.chunks
+
+
+class Digest:
+    """What is learned of an object's bytes while they pass: its SHA-256, its source's checksum, its first bytes."""
+
+    def __init__(self, told: Object, *, in_parts: bool = False, state: bytes | None = None) -> None:
+        """Begin, or go on from a kept `state`; only an object in parts needs a state that can be kept."""
+        self._sha256 = _running(in_parts, state)
+        self._kept = told.checksum
+        known = told.checksum is not None and told.checksum[0] in hashlib.algorithms_available
+        self._other = (
+            hashlib.new(told.checksum[0], usedforsecurity=False)
+            if told.checksum and known and told.checksum[0] != "sha256" and state is None
+            else None
+        )
+        self._is_file = told.kind is ObjectKind.FILE
+        self.sample = b""
+        """The object's first bytes, as far as this run has seen them."""
+        self._sampling = state is None
+
+    def update(self, chunk: bytes) -> None:
+        """Add bytes."""
+        self._sha256.update(chunk)
+        if self._other is not None:
+            self._other.update(chunk)
+        if self._sampling and len(self.sample) < SAMPLE_SIZE:
+            self.sample += chunk[: SAMPLE_SIZE - len(self.sample)]
+
+    def sha256(self) -> bytes:
+        """Return the SHA-256 of all bytes so far."""
+        return self._sha256.digest()
+
+    def state(self) -> bytes | None:
+        """Return what another run can go on from, None where that cannot be kept."""
+        return self._sha256.state() if isinstance(self._sha256, ResumableSha256) else None
+
+    def compared(self) -> str | None:
+        """Return the source's checksum if it was compared and is right, None if there was nothing to compare.
+
+        ValueError if it is wrong.
+        """
+        if self._kept is None or not self._is_file:
+            return None
+        algorithm, expected = self._kept
+        if algorithm == "sha256":
+            found = self.sha256().hex()
+        elif self._other is not None:
+            found = self._other.hexdigest()
+        else:
+            return None
+        if found != expected.lower():
+            raise ValueError(algorithm)
+        return f"{algorithm}:{found}"
+
+
+def _running(in_parts: bool, state: bytes | None) -> "ResumableSha256 | hashlib._Hash":
+    if state is not None:
+        return ResumableSha256.from_state(state)
+    return ResumableSha256() if in_parts else hashlib.sha256()
+
+
+def _changed() -> ChangedError:
+    return ChangedError(_("An object changed while it was read."), role=Role.SOURCE)
