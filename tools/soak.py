@@ -1,8 +1,8 @@
 """`./run soak [MINUTES]`: copies that are killed again and again, and what came of them.
 
-In every round the source changes a little, `repatria copy` is killed (power cut, or SIGTERM) at random moments until it
-ends by itself, then the bundle is verified with the key, restored, and compared with the source byte for byte. It stops at
-the first difference, and keeps the folder. The random numbers start from `--seed`, so that a failure can be sought again.
+In every round the source changes a little, `repatria copy` is killed (power cut, or SIGTERM) at random moments until
+it ends by itself, then the bundle is verified with the key, restored, and compared with the source byte for byte. It
+stops at the first difference, and keeps the folder. The random numbers start from `--seed`.
 """
 
 import argparse
