@@ -30,7 +30,7 @@ Outils : age {age_version} ou plus récent, GNU tar 1.14, sqlite3 3.34 ou plus r
 dans un dossier à lui : ce qui s'y trouve ensuite est EN CLAIR.
        set -o pipefail; mkdir clair
        for v in data/vol-*.tar.age; do age -d -i IDENTITE "$v" | tar -xi -C clair || break; done
-   L'option -i de tar est nécessaire. tar signale qu'il ignore « REPATRIA.path » : ce n'est pas une erreur.
+   L'option -i de tar est nécessaire. tar signale qu'il ignore REPATRIA.path ou hdrcharset : ce n'est pas une erreur.
    Un grand objet est coupé en parties :    cat NOM.part-* > NOM
    Un objet dont le nom ne convient à aucun disque est dans `_names` ; son vrai nom est dans l'index.
    L'index dit tout de chaque objet (chemin, taille, sha256, dates) :
@@ -74,7 +74,7 @@ Tools: age {age_version} or later, GNU tar 1.14, sqlite3 3.34 or later. Unpack e
 own: what is there afterwards is IN CLEAR.
        set -o pipefail; mkdir clear
        for v in data/vol-*.tar.age; do age -d -i IDENTITY "$v" | tar -xi -C clear || break; done
-   tar needs its option -i. It says that it ignores "REPATRIA.path": that is no error.
+   tar needs its option -i. It says that it ignores REPATRIA.path or hdrcharset: that is no error.
    A large object is cut into parts:    cat NAME.part-* > NAME
    An object whose name suits no disk is in `_names`; its true name is in the index.
    The index tells everything of each object (path, size, sha256, times):

@@ -161,6 +161,8 @@ class TarWalk:
                 pax = self._pax(block)
                 block = self._exactly(BLOCK)
             header = _decode(block, pax)
+            if header.type == PAX:
+                raise MalformedError(_("A header of the archive inside a volume is not right."))
             self._left, self._padding = header.size, -header.size % BLOCK
             yield Entry(header, self.position)
         while chunk := self.stream.read(_CHUNK):
