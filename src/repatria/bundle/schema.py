@@ -65,6 +65,7 @@ CREATE VIRTUAL TABLE pages_grams USING fts5(text, content='', tokenize="trigram"
 INDEXES: Final = """
 CREATE INDEX objects_path ON objects(path);
 CREATE INDEX members_object ON members(object, part);
+CREATE INDEX documents_cote ON documents(cote);
 """
 """Made after the rows are in, so that each lies in one piece."""
 FULL_TEXT: Final = frozenset({"pages_text", "pages_grams"})

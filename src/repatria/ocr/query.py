@@ -1,0 +1,150 @@
+"""What a person types to search, and what SQLite's full-text search is asked for."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from repatria.errors import UsageError
+from repatria.i18n import _
+from repatria.ocr.folding import STEMMERS, Token, fold, forms_of, indexed_grams, tokens, typed
+
+ALL_LANGUAGES = tuple(STEMMERS)
+MOST_TERMS = 24
+_SHORTEST_FUZZY = 4
+_MOST_GRAMS = 60
+_WORDS = re.compile(r"\"([^\"]*)\"?|(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One thing that a page must hold: a word under any of its forms, or several words that follow each other."""
+
+    words: tuple[frozenset[str], ...]
+    """The forms of each word; more than one: a phrase."""
+    written: str
+    """The word or words folded, for a search that forgives errors."""
+    prefix: bool = False
+    """Whether the word may go on (`vaccin*`)."""
+
+    @property
+    def match(self) -> str:
+        """The FTS5 expression of this term."""
+        if len(self.words) > 1:
+            return _quoted(self.written)
+        return "(" + " OR ".join(_quoted(form) + " *" * self.prefix for form in sorted(self.words[0])) + ")"
+
+    def places(self, text: Sequence[Token]) -> Iterator[Token]:
+        """Yield the tokens of a page's text that this term means."""
+        for start in range(len(text) - len(self.words) + 1):
+            run = text[start : start + len(self.words)]
+            if all(self._means(forms, token) for forms, token in zip(self.words, run, strict=True)):
+                yield from run
+
+    def _means(self, forms: frozenset[str], token: Token) -> bool:
+        if len(self.words) > 1:
+            return bool(forms & {fold(token.text), typed(fold(token.text))})
+        found = forms_of(token.text, ALL_LANGUAGES)
+        return bool(forms & found) or (self.prefix and any(form.startswith(start) for form in found for start in forms))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for: every term must be on the page."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def match(self) -> str:
+        """The FTS5 expression for `pages_text`."""
+        return " AND ".join(term.match for term in self.terms)
+
+    @property
+    def fuzzy_match(self) -> str | None:
+        """The FTS5 expression for `pages_grams`: pages that share trigrams with every word; None for short words."""
+        parts = []
+        for term in self.terms:
+            grams = list(islice(dict.fromkeys(_grams(term.written)), _MOST_GRAMS))
+            if grams:
+                parts.append("(" + " OR ".join(_quoted(gram) for gram in grams) + ")")
+        return " AND ".join(parts) or None
+
+    def places(self, text: Sequence[Token]) -> list[Token]:
+        """Return the tokens of a page's text that the query means, in order."""
+        found = {token for term in self.terms for token in term.places(text)}
+        return sorted(found, key=lambda token: token.start)
+
+    def nearly(self, text: Sequence[Token]) -> list[Token] | None:
+        """Return the tokens that are the query's words but for a few letters; None unless each word has one."""
+        found: list[Token] = []
+        for word in (word for term in self.terms for word in term.written.split()):
+            near = [token for token in text if is_near(word, indexed_grams(token.text))]
+            if not near:
+                return None
+            found += near
+        return sorted(set(found), key=lambda token: token.start)
+
+
+def parse_query(text: str) -> Query:
+    """Read a query: words, "phrases in quotes", and beginnings of words with `*`; UsageError if it asks for nothing."""
+    terms = [term for term in map(_term, _pieces(text)) if term is not None]
+    if not terms:
+        raise UsageError(
+            _("The query holds no word to search for."),
+            advice=_('Give words, or a phrase in quotes: repatria search "campagne de vaccination".'),
+        )
+    if len(terms) > MOST_TERMS:
+        raise UsageError(
+            _("The query has {count} words; at most {limit} are searched for.").format(
+                count=len(terms), limit=MOST_TERMS
+            ),
+            advice=_("Keep the rarest words."),
+        )
+    return Query(tuple(terms))
+
+
+def is_near(word: str, other: str) -> bool:
+    """Tell whether two folded words differ by few letters: one in four, at most three, none in short words."""
+    allowed = min(3, len(word) // 4) if len(word) >= _SHORTEST_FUZZY else 0
+    if abs(len(word) - len(other)) > allowed:
+        return False
+    return _distance(word, other, allowed) <= allowed
+
+
+def _pieces(text: str) -> Iterator[tuple[str, bool]]:
+    for match in _WORDS.finditer(text):
+        phrase, word = match.groups()
+        yield (phrase, False) if word is None else (word.rstrip("*"), word.endswith("*"))
+
+
+def _term(piece: tuple[str, bool]) -> Term | None:
+    text, prefix = piece
+    found = list(tokens(text))
+    words = tuple(forms_of(token.text, ALL_LANGUAGES) for token in found)
+    if not words or not all(words):
+        return None
+    return Term(words, indexed_grams(text), prefix and len(words) == 1)
+
+
+def _grams(written: str) -> Iterable[str]:
+    for word in written.split():
+        if len(word) >= _SHORTEST_FUZZY:
+            yield from (word[start : start + 3] for start in range(len(word) - 2))
+
+
+def _quoted(form: str) -> str:
+    return '"' + form.replace('"', '""') + '"'
+
+
+def _distance(one: str, other: str, limit: int) -> int:
+    """Return the Levenshtein distance, or anything above `limit` once it is sure to be more."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, 1):
+        before, row[0] = row[0], number
+        for place, compared in enumerate(other, 1):
+            changed = before + (letter != compared)
+            before = row[place]
+            row[place] = min(row[place] + 1, row[place - 1] + 1, changed)
+        if min(row) > limit:
+            return limit + 1
+    return row[-1]
