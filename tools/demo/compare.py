@@ -9,12 +9,13 @@ from pathlib import Path
 
 def differences(left: Path, right: Path) -> Iterator[str]:
     """Yield the path of everything that is not the same in both trees: kind, bytes, link target, rights or time."""
-    for name in sorted(_names(left) | _names(right)):
+    for name in sorted(names(left) | names(right)):
         if not _same(left / name, right / name):
             yield name
 
 
-def _names(root: Path) -> set[str]:
+def names(root: Path) -> set[str]:
+    """Return the paths of everything in a tree; links are not followed."""
     return {str(path.relative_to(root)) for path in root.rglob("*")}
 
 

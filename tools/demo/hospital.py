@@ -71,7 +71,7 @@ def _write_laboratory(folder: Path, people: list[records.Patient], chance: rando
 
 
 def _write_odd_names(folder: Path) -> None:
-    """Write what lesser tools stumble over: nothing in a file, nothing in a folder, links, names that shells dislike."""
+    """Write what lesser tools stumble over: empty files and folders, dangling links, names that shells dislike."""
     odd = folder / "divers"
     _write(odd / "vide.txt", b"")
     (folder / "quarantaine" / "à traiter").mkdir(parents=True)

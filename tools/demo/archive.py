@@ -1,0 +1,44 @@
+"""The second act: a stack of scanned letters is read, sealed, and any page of it found again."""
+
+from demo.letters import LETTERS
+from demo.migration import KEY, compare
+from demo.play import check, heading, run, tell
+from demo.scans import write_scans
+from demo.scene import Scene
+from repatria.i18n import _
+
+
+def fill_scanner(scene: Scene) -> None:
+    """Draw the letters, as old paper looks on a scanner."""
+    heading(_("A stack of typed letters, 1949 to 1978, on a scanner (all invented, drawn and worn by the demo)"))
+    write_scans(scene.scans)
+    for letter in LETTERS:
+        tell(f"    scans/{letter.file}")
+
+
+def digitise(scene: Scene) -> None:
+    """Read every page, and make an encrypted bundle of originals, searchable PDFs and texts."""
+    heading(_("Every page is read; originals, searchable PDFs and texts go into an encrypted bundle"))
+    run(scene, "ocr", "archives")
+    run(scene, "verify", "archives")
+
+
+def find(scene: Scene) -> None:
+    """Find pages: with or without accents, by words of several, and show one."""
+    heading(_("Any page is found again, inside the encrypted bundle"))
+    for words, letter in (
+        ("epidemie fievre jaune", "rapport-0142"),
+        ("maternité Khombole", "lettre-0047"),
+        ('"chloramphénicol huileux"', "circulaire-0009"),
+        ("chloroquine", "note-de-service-0230"),
+    ):
+        hits = run(scene, "search", words, "archives", *KEY)
+        check(
+            scene,
+            any(letter in line for line in hits),
+            _("The right letter is among the hits: {letter}.").format(letter=letter),
+        )
+    heading(_("The archive restored: originals as they were scanned, PDFs and texts beside them"))
+    run(scene, "restore", "archives", "restored-archive", *KEY)
+    originals = scene.folder / "restored-archive" / "originals"
+    compare(scene, scene.scans, originals, _("Originals and scans are the same, byte for byte"))
