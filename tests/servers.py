@@ -117,7 +117,7 @@ def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = folder / "data"
     (data / BUCKET).mkdir(parents=True)
     port = free_port()
-    command = [tool("rclone"), "serve", "s3", data, "--addr", f"127.0.0.1:{port}", "--auth-key"]
+    command: list[str | Path] = [tool("rclone"), "serve", "s3", data, "--addr", f"127.0.0.1:{port}", "--auth-key"]
     command += [f"{ACCESS_KEY},{SECRET_KEY}", "--config", folder / "none.conf"]
     with running(command, folder / "log", lambda: answers(port)) as process:
         yield Server(
@@ -131,7 +131,7 @@ def moto_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("moto")
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    command = [tool("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    command: list[str | Path] = [tool("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
     with running(command, folder / "log", lambda: answers(port)) as process:
         client = boto3.client(
             "s3",
@@ -158,7 +158,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data.mkdir()
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd run by root demands it
-    command = [daemon, "-D", "-e", "-f", folder / "sshd_config"]
+    command: list[str | Path] = [daemon, "-D", "-e", "-f", folder / "sshd_config"]
     with running(command, folder / "log", lambda: answers(port)) as process:
         yield Server(f"sftp://depot{data}", None, None, {"HOME": str(home)}, data, process)
 

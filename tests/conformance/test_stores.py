@@ -9,7 +9,7 @@ import pytest
 
 from repatria.errors import AlreadyExistsError, ChangedError, NotFoundError, RefusedError, Role
 from repatria.model import Object, ObjectKind
-from repatria.store.base import Store, StoredFile
+from repatria.store.base import Buffer, Store, StoredFile
 from repatria.store.registry import open_store
 from tests.servers import Server
 
@@ -87,7 +87,8 @@ class TestBytesComeBackAsTheyWere:
         assert read(store, "a/b.bin") == data[:size]
 
     def test_from_several_chunks_of_any_buffer(self, store: Store) -> None:
-        store.put("a", iter([b"one", bytearray(b" two"), memoryview(b" three")]), 13)
+        chunks: list[Buffer] = [b"one", bytearray(b" two"), memoryview(b" three")]
+        store.put("a", iter(chunks), 13)
         assert read(store, "a") == b"one two three"
 
     @pytest.mark.parametrize(("start", "length"), [(0, 4), (3, 5), (9, 1), (3, None), (10, None), (0, 0), (10, 0)])

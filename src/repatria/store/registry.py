@@ -30,9 +30,9 @@ def open_store(uri: str, *, endpoint: str | None = None, profile: str | None = N
 
         bucket, _slash, prefix = rest.partition("/")
         return S3Store(bucket, prefix, endpoint=endpoint, profile=profile, role=role)
-    from repatria.store.sftp import SftpStore
+    from repatria.store.sftp import open_sftp
 
-    return SftpStore(uri, role=role)
+    return open_sftp(uri, role)
 
 
 def join(uri: str, path: str) -> str:

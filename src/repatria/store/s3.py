@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
 from repatria.errors import Role, StoreError
 from repatria.i18n import _
@@ -22,7 +22,7 @@ from repatria.model import Object, ObjectKind
 from repatria.store import failures
 from repatria.store.base import Buffer, Reading
 from repatria.store.paths import UnholdableNameError
-from repatria.store.s3_body import ResumingBody
+from repatria.store.resuming import Resuming
 from repatria.store.s3_client import Service, make_client, of_connection, reply_of, service_of, told
 from repatria.store.s3_put import Putter, TakenError
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 PAGE = 1000
 """Objects listed in one reply: as many as S3 gives."""
 LONGEST_KEY = 1024
+CHUNK = 1 << 20
+"""Bytes read at a time."""
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
@@ -103,10 +105,11 @@ class S3Store:
             body.close()
             raise failures.changed(path, self.uri, self.role)
 
-        def reopen(at: int) -> "StreamingBody":
-            return self._get(path, at, stop - at, found.version)[1]
+        def reopen(at: int) -> "_Body":
+            rest = self._get(path, at, stop - at, found.version)[1]
+            return _Body(rest, stop - at, partial(self._lost, path))
 
-        return Reading(found, ResumingBody(body, range(start, stop), reopen, partial(self._lost, path)))
+        return Reading(found, Resuming(_Body(body, stop - start, partial(self._lost, path)), start, reopen))
 
     def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
         """Put in one request or in parts; the service shows the object when it has all of it."""
@@ -147,10 +150,9 @@ class S3Store:
     def _told(self, path: str) -> contextlib.AbstractContextManager[None]:
         return told(path, self.uri, self.role)
 
-    def _lost(self, path: str, error: BaseException | None) -> StoreError:
-        if isinstance(error, BotoCoreError):
-            return of_connection(error, path, self.uri, self.role)
-        return failures.unreachable(self.uri, self.role, _("the connection broke"))
+    def _lost(self, path: str, error: BotoCoreError | None) -> StoreError:
+        """Return the error for a reply that broke off, or ended before it was whole."""
+        return of_connection(error or ConnectionClosedError(endpoint_url=""), path, self.uri, self.role)
 
     def _key(self, path: str) -> str:
         key = self._prefix + path
@@ -193,6 +195,31 @@ class S3Store:
     def _no_ranges(self) -> StoreError:
         message = _("{store} does not give parts of objects; Repatria needs a service that does.")
         return StoreError(message.format(store=self.uri), role=self.role)
+
+
+class _Body:
+    """The `length` bytes that one reply has yet to give."""
+
+    def __init__(self, body: "StreamingBody", length: int, lost: Callable[[BotoCoreError | None], StoreError]) -> None:
+        self._body = body
+        self._left = length
+        self._lost = lost
+
+    def __next__(self) -> bytes:
+        if not self._left:
+            raise StopIteration
+        try:
+            chunk: bytes = self._body.read(min(CHUNK, self._left))
+        except BotoCoreError as error:
+            raise self._lost(error) from error
+        if not chunk:
+            raise self._lost(None)
+        self._left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Let go of the connection; one that was not read to its end is not used again."""
+        self._body.close()
 
 
 def _span_of(reply: Mapping[str, Any]) -> tuple[int, int]:

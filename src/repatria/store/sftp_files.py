@@ -1,0 +1,271 @@
+"""Files and folders of one SFTP server: what is there, what is laid aside, what is put in place."""
+
+import contextlib
+import secrets
+import stat as modes
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from repatria.errors import Role, StoreError
+from repatria.i18n import _
+from repatria.model import Object, ObjectKind
+from repatria.store import failures
+from repatria.store.base import Buffer
+from repatria.store.local_files import STALE_AFTER, kind_of
+from repatria.store.paths import ASIDE
+from repatria.store.sftp_connection import BROKEN
+from repatria.store.sftp_packet import CREATE, EXCLUSIVE, READ, WRITE, Attributes, Code, StatusError
+from repatria.store.sftp_session import Session
+
+ALMOST_FULL = 1 << 20
+"""Bytes of room below which a failed write means a full disk: the protocol has no code for it."""
+
+
+class Tree:
+    """The tree of files under one folder of a server; sessions come with each call, so that threads share it."""
+
+    def __init__(self, root: bytes, uri: str, role: Role) -> None:
+        self.root = root
+        """Ends in `/`, or is empty for the folder that a session begins in."""
+        self.uri = uri
+        self.role = role
+        self._folders: set[tuple[str, ...]] = set()
+        """Folders that were seen or made: real ones, so that no path leads through a symlink."""
+        self._has_root = False
+        self.used_aside = False
+        """Whether anything was laid aside by now."""
+
+    def full(self, path: str) -> bytes:
+        """Return the server's name of an object, of the root for an empty path."""
+        return (self.root + path.encode("utf-8", "surrogateescape")) or b"."
+
+    @contextmanager
+    def told(self, path: str) -> Iterator[None]:
+        """Turn what a session raises into the errors of `repatria.errors`."""
+        try:
+            yield
+        except StatusError as error:
+            raise self._of_status(error, path) from error
+        except BROKEN as error:
+            advice = _("Nothing is lost; run the same command again.")
+            raise failures.unreachable(self.uri, self.role, _("the connection broke"), advice) from error
+
+    def look(self, session: Session, path: str) -> Object:
+        """Return what is at a path."""
+        attributes = session.lstat(self.full(path))
+        target = session.read_link(self.full(path)) if _kind(attributes) is ObjectKind.SYMLINK else b""
+        return object_of(path, attributes, target)
+
+    def exists(self, session: Session, path: str) -> bool:
+        """Tell whether something is at a path, a dangling symlink included."""
+        try:
+            session.lstat(self.full(path))
+        except StatusError as error:
+            if error.code == Code.NO_SUCH_FILE:
+                return False
+            raise
+        return True
+
+    def refuse_taken(self, session: Session, names: Sequence[str]) -> None:
+        """Raise AlreadyExistsError if a path is taken, UnholdableNameError if it leads through what is no folder."""
+        path = "/".join(names)
+        for depth in range(1, len(names)):
+            if not self._is_folder(session, tuple(names[:depth]), path):
+                return
+        if self.exists(session, path):
+            raise failures.already_exists(path, self.uri, self.role)
+
+    def put_file(
+        self, session: Session, names: Sequence[str], data: Iterable[Buffer], size: int, like: Object | None
+    ) -> None:
+        """Write aside, flush, and rename without replacing."""
+        path = "/".join(names)
+        aside = self._aside(session) + secrets.token_hex(16).encode()
+        try:
+            self._write(session, aside, data, size, like)
+            self.make_folders(session, names[:-1])
+            self._rename(session, aside, path)
+        except BaseException:
+            with contextlib.suppress(StatusError, *BROKEN):
+                session.remove(aside)
+            raise
+        self._flush_folder(session, "/".join(names[:-1]))
+
+    def make(self, session: Session, names: Sequence[str], like: Object) -> None:
+        """Make a symlink or a folder."""
+        path = "/".join(names)
+        self._make_root(session)
+        self.make_folders(session, names[:-1])
+        if like.kind is ObjectKind.SYMLINK and like.link_target is not None:
+            session.make_link(self.full(path), like.link_target.encode("utf-8", "surrogateescape"))
+        elif like.kind is ObjectKind.DIRECTORY:
+            session.make_folder(self.full(path))
+            session.set_attributes(self.full(path), like.mode, _seconds(like), is_handle=False)
+        else:
+            raise ValueError(f"nothing of kind {like.kind} can be put")
+        self._flush_folder(session, "/".join(names[:-1]))
+
+    def remove(self, session: Session, path: str) -> None:
+        """Remove a file, a symlink or an empty folder; nothing if it is not there."""
+        try:
+            is_folder = _kind(session.lstat(self.full(path))) is ObjectKind.DIRECTORY
+            remove = session.remove_folder if is_folder else session.remove
+            remove(self.full(path))
+        except StatusError as error:
+            if error.code != Code.NO_SUCH_FILE:
+                raise
+
+    def remove_aside(self, session: Session) -> None:
+        """Leave no folder aside behind, unless another run has files in it."""
+        with contextlib.suppress(StatusError):
+            session.remove_folder(self.full(ASIDE))
+
+    def make_folders(self, session: Session, names: Sequence[str]) -> None:
+        """Make the folders that are missing on the way from the root to one."""
+        path = "/".join(names)
+        for depth in range(1, len(names) + 1):
+            folder = tuple(names[:depth])
+            if not self._is_folder(session, folder, path):
+                self._make_folder(session, self.full("/".join(folder)))
+                self._folders.add(folder)
+
+    def _is_folder(self, session: Session, names: tuple[str, ...], path: str) -> bool:
+        """Tell whether a folder is there; UnholdableNameError if something else is."""
+        if names in self._folders:
+            return True
+        try:
+            attributes = session.lstat(self.full("/".join(names)))
+        except StatusError as error:
+            if error.code == Code.NO_SUCH_FILE:
+                return False
+            raise
+        if _kind(attributes) is not ObjectKind.DIRECTORY:
+            reason = _("a file or a link stands where it needs a folder")
+            raise failures.unholdable(path, self.uri, self.role, reason)
+        self._folders.add(names)
+        return True
+
+    def _make_folder(self, session: Session, folder: bytes) -> None:
+        try:
+            session.make_folder(folder)
+        except StatusError:
+            # Another thread or run may have made it meanwhile.
+            if _kind(session.lstat(folder)) is not ObjectKind.DIRECTORY:
+                raise
+
+    def _make_root(self, session: Session) -> None:
+        """Make the root, and what it lies in, where they are missing; a symlink on that way is the user's choice."""
+        if not self._has_root:
+            parts = self.root.rstrip(b"/").split(b"/")
+            for depth in range(1, len(parts) + 1):
+                folder = b"/".join(parts[:depth])
+                if folder and not _is_there(session, folder):
+                    self._make_folder(session, folder)
+            self._has_root = True
+
+    def _aside(self, session: Session) -> bytes:
+        """Return the folder aside with a slash, made if need be; once, remove what killed runs left in it."""
+        aside = self.full(ASIDE)
+        self._make_root(session)
+        if not self.exists(session, ASIDE):
+            self._make_folder(session, aside)
+        if not self.used_aside:
+            self.used_aside = True
+            self._sweep(session, aside)
+        return aside + b"/"
+
+    def _sweep(self, session: Session, aside: bytes) -> None:
+        oldest = time.time() - STALE_AFTER
+        for name, attributes in list(session.list(aside)):
+            if attributes.mtime is not None and attributes.mtime < oldest:
+                with contextlib.suppress(StatusError):
+                    session.remove(aside + b"/" + name)
+
+    def _write(self, session: Session, aside: bytes, data: Iterable[Buffer], size: int, like: Object | None) -> None:
+        handle = session.open(aside, WRITE | CREATE | EXCLUSIVE)
+        try:
+            written = session.write(handle, data)
+            if written != size:
+                raise ValueError(f"{written} bytes came where {size} were announced")
+            if like:
+                session.set_attributes(handle, like.mode, _seconds(like), is_handle=True)
+            session.flush(handle)
+        except StatusError as error:
+            raise self._of_write(session, error) from error
+        finally:
+            session.close(handle)
+
+    def _rename(self, session: Session, aside: bytes, path: str) -> None:
+        try:
+            session.rename(aside, self.full(path))
+        except StatusError as error:
+            if self.exists(session, path):
+                raise failures.already_exists(path, self.uri, self.role) from error
+            raise
+
+    def _flush_folder(self, session: Session, folder: str) -> None:
+        """Have the folder's own entry on the disk, where the server opens folders (OpenSSH does)."""
+        with contextlib.suppress(StatusError):
+            handle = session.open(self.full(folder), READ)
+            try:
+                session.flush(handle)
+            finally:
+                session.close(handle)
+
+    def _of_write(self, session: Session, error: StatusError) -> StoreError | StatusError:
+        """Return what a failed write means: SFTP says no more than `failure` of a full disk."""
+        room = session.room(self.full("")) if error.code == Code.FAILURE else None
+        if room and room.read_only:
+            return failures.read_only(self.uri, self.role)
+        if room and room.free < ALMOST_FULL:
+            return failures.full(self.uri, self.role)
+        return error
+
+    def _of_status(self, error: StatusError, path: str) -> StoreError:
+        if error.code == Code.NO_SUCH_FILE:
+            return failures.not_found(path, self.uri, self.role)
+        if error.code == Code.PERMISSION_DENIED:
+            return failures.refused(path, self.uri, self.role, error.text)
+        if error.code == Code.BAD_MESSAGE:
+            return failures.unholdable(path, self.uri, self.role, error.text)
+        message = _("{path} in {store} failed: {reason}.").format(path=path, store=self.uri, reason=error.text)
+        return StoreError(message, public=False, role=self.role)
+
+
+def object_of(path: str, attributes: Attributes, target: bytes = b"") -> Object:
+    """Return the object that a server's attributes describe; `target` is a symlink's."""
+    kind = _kind(attributes)
+    size = (attributes.size or 0) if kind is ObjectKind.FILE else len(target)
+    return Object(
+        path=path,
+        size=size,
+        mtime_ns=None if attributes.mtime is None else attributes.mtime * 1_000_000_000,
+        version=f"{size}-{attributes.mtime}",
+        kind=kind,
+        mode=None if attributes.mode is None else modes.S_IMODE(attributes.mode),
+        owner=None if attributes.uid is None else str(attributes.uid),
+        group=None if attributes.gid is None else str(attributes.gid),
+        link_target=target.decode("utf-8", "surrogateescape") if kind is ObjectKind.SYMLINK else None,
+    )
+
+
+def is_folder(attributes: Attributes) -> bool:
+    """Tell whether it is a folder."""
+    return _kind(attributes) is ObjectKind.DIRECTORY
+
+
+def _kind(attributes: Attributes) -> ObjectKind:
+    return kind_of(attributes.mode) if attributes.mode is not None else ObjectKind.FILE
+
+
+def _seconds(like: Object) -> int | None:
+    return None if like.mtime_ns is None else like.mtime_ns // 1_000_000_000
+
+
+def _is_there(session: Session, folder: bytes) -> bool:
+    try:
+        session.lstat(folder)
+    except StatusError:
+        return False
+    return True
