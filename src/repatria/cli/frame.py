@@ -28,7 +28,7 @@ def _shared_parameters() -> list[inspect.Parameter]:
     def option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
-    panel = _("Options of every command")
+    panel = _("Options of every command:")
     flag = functools.partial(typer.Option, rich_help_panel=panel)
     return [
         option("json", Annotated[bool, flag("--json", help=_("Results as JSON Lines."))], False),

@@ -73,8 +73,7 @@ class SpokenGroup(TyperGroup):
         """Write the commands, then the options."""
         rows = [(name, command.help or "") for name in self.list_commands(ctx) if (command := self.commands[name])]
         if rows:
-            with formatter.section(_("Commands")):
-                formatter.write_dl(rows)
+            _write_section(formatter, _("Commands:"), rows)
         _write_parameters(self, ctx, formatter)
 
     def get_help_option(self, ctx: Context) -> TyperOption | None:
@@ -179,14 +178,20 @@ def _write_parameters(command: Command, ctx: Context, formatter: HelpFormatter) 
     parameters = [each for each in command.get_params(ctx) if not getattr(each, "hidden", False)]
     arguments = [each for each in parameters if isinstance(each, TyperArgument)]
     if arguments:
-        with formatter.section(_("Arguments")):
-            formatter.write_dl([(_argument(each), _explained(each)) for each in arguments])
+        _write_section(formatter, _("Arguments:"), [(_argument(each), _explained(each)) for each in arguments])
     options = [each for each in parameters if isinstance(each, TyperOption)]
-    panels = dict.fromkeys(each.rich_help_panel or _("Options") for each in options)
-    for panel in sorted(panels, key=lambda title: title != _("Options")):
-        rows = [_option_row(each) for each in options if (each.rich_help_panel or _("Options")) == panel]
-        with formatter.section(panel):
-            formatter.write_dl(rows)
+    panels = dict.fromkeys(each.rich_help_panel or _("Options:") for each in options)
+    for panel in sorted(panels, key=lambda title: title != _("Options:")):
+        rows = [_option_row(each) for each in options if (each.rich_help_panel or _("Options:")) == panel]
+        _write_section(formatter, panel, rows)
+
+
+def _write_section(formatter: HelpFormatter, title: str, rows: list[tuple[str, str]]) -> None:
+    """Write a title, with the colon of its language, and rows below it."""
+    formatter.write_paragraph()
+    formatter.write(f"{title}\n")
+    with formatter.indentation():
+        formatter.write_dl(rows)
 
 
 def _option_row(option: TyperOption) -> tuple[str, str]:
