@@ -140,6 +140,8 @@ class Output:
             details = {"details": list(error.details)} if error.details else {}
             self._stderr_record("error", code=error.code, message=error.message, advice=error.advice, **details)
             return
+        if self.quiet and error.code == 8:
+            return
         self.release()
         message = error.message if error.public or self.names else _("An object could not be handled.")
         print(printable(f"repatria: {message}"), file=self.stderr)

@@ -1,6 +1,6 @@
 """Copying a dataset: list, leave out what is unchanged, cut into volumes, fill them side by side, finish the bundle."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -59,8 +59,11 @@ def copy_dataset(
     patience: Patience | None = None,
     progress: Progress = SILENT,
     workers: int | None = None,
+    glance: Callable[[], None] = lambda: None,
 ) -> CopyResult:
     """Copy what is new or changed into the bundle of `run`, bury what is gone, and finish it.
+
+    `glance` is called a few times a second, in this thread.
 
     Errors: StoreError (4 or 5) if a first contact fails, a source's listing is refused or the target fails;
     StoppedError (8) and InterruptedByUserError (130) once a stop is asked for. After each of them the same call goes
@@ -70,6 +73,7 @@ def copy_dataset(
     by_name = {source.name: source for source in sources}
     fetcher = Fetcher(by_name, throttle or Throttle(None, patience.stop.wait), patience, progress)
     copying = _Copying(run, sources, fetcher, progress, workers_for(run.volume_size, workers))
+    copying.glance = glance
     try:
         return copying.to_the_end()
     except StoppedError as error:
@@ -104,6 +108,7 @@ class _Copying:
         self._again: list[Planned] = []
         self._failed: dict[str, Finding] = {}
         self._volumes = Volumes(run.proven)
+        self.glance: Callable[[], None] = lambda: None
 
     def to_the_end(self) -> CopyResult:
         """Copy, bury, finish."""
@@ -215,6 +220,7 @@ class _Copying:
             for future in done:
                 in_flight.discard(future)
                 self._take(future.result())
+            self.glance()
             self._stop.raise_if_requested()
             if done:
                 self._run.publish_if_due()

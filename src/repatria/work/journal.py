@@ -65,7 +65,7 @@ CREATE TABLE tag_files(path TEXT PRIMARY KEY, sha256 BLOB NOT NULL) WITHOUT ROWI
 class Journal:
     """An open journal; its methods may be called from several threads. One process at a time writes (see `lock`)."""
 
-    def __init__(self, folder: Path, key: bytes) -> None:
+    def __init__(self, folder: Path, key: bytes, *, read_only: bool = False) -> None:
         """Open the journal in a dataset's state folder, made if it is not there; UsageError if it cannot be used."""
         self.file = folder / FILE_NAME
         self._key = key
@@ -73,13 +73,16 @@ class Journal:
         try:
             _create_private(self.file)
             self._connection = sqlite3.connect(
-                self.file, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+                self.file,
+                timeout=_PATIENCE_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
             )
-            self._prepare()
+            self._prepare(read_only)
         except (sqlite3.Error, OSError) as error:
             raise _unusable(self.file, error) from error
 
-    def _prepare(self) -> None:
+    def _prepare(self, read_only: bool) -> None:
         # A rollback journal, because a write-ahead log does not work where state lies on a network file system.
         for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
             self._connection.execute(f"PRAGMA {pragma}")
@@ -93,6 +96,8 @@ class Journal:
                 _("{file} was written by another version of Repatria.").format(file=self.file),
                 advice=_("Use that version, or a newer one; nothing was changed."),
             )
+        if read_only:  # not opened so: only who may write can undo what a power cut left half done
+            self._connection.execute("PRAGMA query_only=ON")
 
     def close(self) -> None:
         """Close the file."""

@@ -44,6 +44,7 @@ class StopSignal:
         self._clock = clock
         self._deadline: float | None = None
         self._cause: StoppedError | None = None
+        self._advice = ""
         self._earlier: dict[int, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
 
     def __enter__(self) -> Self:
@@ -67,9 +68,18 @@ class StopSignal:
             self._cause = cause
             self.reason = reason
 
-    def at(self, deadline: float | None) -> None:
-        """Ask for a stop at a moment (seconds since the epoch); None takes the deadline away."""
+    def at(self, deadline: float | None, advice: str = "") -> None:
+        """Ask for a stop at a moment (seconds since the epoch); None takes the deadline away.
+
+        `advice`, translated, is what the error of that stop says: when work goes on.
+        """
         self._deadline = deadline
+        self._advice = advice
+
+    def renew(self) -> None:
+        """Forget that a window closed: the next one is open."""
+        if self.reason is Reason.WINDOW:
+            self._deadline = self.reason = None
 
     @property
     def requested(self) -> bool:
@@ -89,7 +99,10 @@ class StopSignal:
             return type(self._cause)(self._cause.message, advice=self._cause.advice, public=self._cause.public)
         if self.reason is Reason.KEYBOARD:
             return InterruptedByUserError(_("Interrupted. Nothing is lost; run the same command again to go on."))
-        return StoppedError(_("Stopped. Nothing is lost; run the same command again to go on."))
+        return StoppedError(
+            _("Stopped. Nothing is lost; run the same command again to go on."),
+            advice=self._advice if self.reason is Reason.WINDOW else "",
+        )
 
     def wait(self, seconds: float) -> None:
         """Sleep, but no longer than until a stop is asked for; then raise like `raise_if_requested`."""

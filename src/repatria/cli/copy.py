@@ -1,0 +1,305 @@
+"""`copy`: bringing a dataset home."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from repatria.cli.frame import command
+from repatria.cli.output import Output
+from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
+from repatria.errors import RepatriaError, StoppedError, UsageError, worst
+from repatria.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from repatria.manifest import Manifest
+    from repatria.migrate.copy import CopyResult
+    from repatria.migrate.pacing import Pacing, Wishes
+    from repatria.progress import Progress
+    from repatria.settings import Settings
+    from repatria.source.base import ObjectSource
+    from repatria.work.bundling import BundleRun
+    from repatria.work.patience import Patience
+    from repatria.work.state import StateFolder
+    from repatria.work.stop import StopSignal
+
+SECONDS_TO_END = 10.0
+"""How long after a stop this process may live: a transfer that hangs must not hold up a shutdown."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(
+        app, "copy", help=_("Copy what is new or changed into an encrypted, signed bundle; goes on where it ended.")
+    )
+    def copy(
+        out: Output,
+        manifest: ManifestArgument,
+        bandwidth: Annotated[
+            str | None, typer.Option("--bandwidth", metavar="RATE", help=_("At most this fast: 20mbit."))
+        ] = None,
+        window: WindowOption = None,
+        until: Annotated[
+            str | None, typer.Option("--until", metavar="HH:MM", help=_("Stop at this time, resumably."))
+        ] = None,
+        wait: Annotated[
+            bool, typer.Option("--wait", help=_("Wait for the window to open, night after night."))
+        ] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Say what would be done, and do nothing."))] = False,
+        workers: Annotated[
+            int | None, typer.Option("--workers", min=1, metavar="N", help=_("Volumes filled side by side."))
+        ] = None,
+    ) -> int:
+        from repatria.cli.context import current_settings, find_manifest
+        from repatria.migrate.pacing import Wishes, until_clock
+
+        settings = current_settings()
+        described = find_manifest(manifest, settings)
+        _refuse_archive(described)
+        wishes = Wishes(rate(bandwidth), window, until_clock(until, described))
+        if dry_run:
+            return _show_survey(out, described, settings)
+        with _audited(out, described, settings) as facts:
+            result = _copy(out, described, settings, wishes, wait=wait, workers=workers)
+            facts.update(bundle=result.uri or "", objects=result.objects, bytes=result.bytes, gone=result.gone)
+            facts["findings"] = len(result.findings)
+            facts["code"] = code = worst(found.kind.exit_code for found in result.findings)
+        return code
+
+
+def _copy(
+    out: Output, manifest: "Manifest", settings: "Settings", wishes: "Wishes", *, wait: bool, workers: int | None
+) -> "CopyResult":
+    """Copy under the dataset's lock; with `wait`, in as many nights as it takes."""
+    from repatria.cli.context import find_manifest
+    from repatria.cli.progress import shown_progress
+    from repatria.migrate.pacing import Pacing
+    from repatria.work.lock import dataset_lock
+    from repatria.work.state import StateFolder
+    from repatria.work.stop import StopSignal
+
+    state = StateFolder(settings.state)
+    with ExitStack() as stack:
+        stop = stack.enter_context(_ending_soon(StopSignal()))
+        stack.enter_context(dataset_lock(state, manifest.id))
+        pacing = Pacing(manifest, wishes, stop, lambda: find_manifest(str(manifest.file), settings))
+        progress = stack.enter_context(shown_progress(out))
+        while True:
+            _await_window(out, pacing, wait=wait)
+            try:
+                return _one_night(out, manifest, state, pacing, progress, workers)
+            except StoppedError as error:
+                if not (wait and _may_go_on(pacing)):
+                    raise
+                out.say(f"{error.message} {error.advice}")
+                stop.renew()
+
+
+def _one_night(
+    out: Output,
+    manifest: "Manifest",
+    state: "StateFolder",
+    pacing: "Pacing",
+    progress: "Progress",
+    workers: int | None,
+) -> "CopyResult":
+    """Copy until all is done or the window closes, and show what was done."""
+    from repatria.cli.inventory import opened_sources
+    from repatria.migrate.copy import copy_dataset
+    from repatria.work.patience import Patience
+
+    patience = Patience(pacing.stop, progress=progress)
+    with ExitStack() as stack:
+        sources = stack.enter_context(opened_sources(manifest))
+        run = stack.enter_context(_opened_run(out, manifest, state, sources, patience))
+        result = copy_dataset(
+            run,
+            sources,
+            throttle=pacing.throttle,
+            patience=patience,
+            progress=progress,
+            workers=workers,
+            glance=pacing.look,
+        )
+        progress.finish()
+        _show(out, manifest.id, result, run.latest_uri)
+    return result
+
+
+@contextmanager
+def _opened_run(
+    out: Output,
+    manifest: "Manifest",
+    state: "StateFolder",
+    sources: "Sequence[ObjectSource]",
+    patience: "Patience",
+) -> "Iterator[BundleRun]":
+    """Open the dataset's bundle in the making, with the keys that its manifest names."""
+    from repatria.cli.context import ask_passphrase, open_target
+    from repatria.crypt.recipient import load_recipients
+    from repatria.migrate.facts import dataset_facts, source_facts
+    from repatria.work.bundling import BundleRun
+    from repatria.work.signing import choose_signer
+
+    recipients = load_recipients(manifest.encryption.recipients, manifest.file.parent)
+    if len(recipients) == 1:
+        out.warn(_("There is one recipient: if that key is lost, all is lost. Name a second, kept by someone else."))
+    chosen = choose_signer(manifest.encryption.signer, state, ask_passphrase)
+    if chosen.made:
+        out.say(_("A key that signs was made: {file}. For those who verify:").format(file=chosen.file))
+        out.say(chosen.allowed_line)
+    target = open_target(manifest)
+    try:
+        with BundleRun.open(
+            dataset_facts(manifest),
+            target,
+            recipients=recipients,
+            signer=chosen.signer,
+            state=state,
+            sources=source_facts(sources),
+            volume_size=manifest.transfer.volume_size,
+            patience=patience,
+        ) as run:
+            yield run
+    finally:
+        target.close()
+
+
+def _await_window(out: Output, pacing: "Pacing", *, wait: bool) -> None:
+    now = datetime.now(UTC)
+    opens = pacing.opens(now)
+    if wait and opens > now:
+        out.say(pacing.announcement(opens))
+        pacing.stop.wait((opens - now).total_seconds())
+        now = max(opens, datetime.now(UTC))
+    pacing.begin(now)
+
+
+def _may_go_on(pacing: "Pacing") -> bool:
+    """Return whether a run that stopped goes on when the window opens next."""
+    from repatria.work.stop import Reason
+
+    until = pacing.wishes.until
+    return pacing.stop.reason is Reason.WINDOW and (until is None or datetime.now(UTC) < until)
+
+
+def _show(out: Output, dataset: str, result: "CopyResult", latest_uri: str | None) -> None:
+    for found in result.findings:
+        out.finding(found)
+    uri = result.uri or latest_uri
+    out.record(
+        "copied",
+        dataset=dataset,
+        bundle=result.uri,
+        objects=result.objects,
+        bytes=result.bytes,
+        volumes=result.volumes,
+        gone=result.gone,
+        unchanged=result.unchanged,
+    )
+    if result.uri is None:
+        out.text(_nothing_new(result))
+    else:
+        out.say(_what_was_copied(result))
+    if uri is not None:
+        out.text(uri)
+    out.summary(bundle=uri, next=f"repatria verify {dataset}" if uri else None)
+
+
+def _nothing_new(result: "CopyResult") -> str:
+    from repatria.cli.quantity import quantity_text
+    from repatria.progress import Unit
+
+    if not result.unchanged:
+        return _("Nothing new: the source holds nothing that can be copied.")
+    known = quantity_text(result.unchanged, Unit.OBJECTS)
+    return _("Nothing new: {objects}, as the latest bundle has them.").format(objects=known)
+
+
+def _what_was_copied(result: "CopyResult") -> str:
+    from repatria.cli.quantity import quantity_text, size_text
+    from repatria.progress import Unit
+
+    sentence = ngettext(
+        "Copied {objects} ({size}) in {count} volume, proven at the target.",
+        "Copied {objects} ({size}) in {count} volumes, each proven at the target.",
+        result.volumes,
+    ).format(
+        objects=quantity_text(result.objects, Unit.OBJECTS), size=size_text(result.bytes), count=f"{result.volumes:,}"
+    )
+    if result.gone:
+        gone = quantity_text(result.gone, Unit.OBJECTS)
+        sentence += " " + _("Gone from the source since: {objects}.").format(objects=gone)
+    return sentence
+
+
+def _show_survey(out: Output, manifest: "Manifest", settings: "Settings") -> int:
+    from repatria.cli.inventory import show_plan, surveyed
+
+    show_plan(out, manifest, surveyed(out, manifest, settings))
+    out.say(_("Nothing was written."))
+    return 0
+
+
+def _refuse_archive(manifest: "Manifest") -> None:
+    if manifest.archive is not None:
+        raise UsageError(
+            _("{dataset} is an archive of scans.").format(dataset=manifest.id),
+            advice=_("Read it with: repatria ocr {dataset}").format(dataset=manifest.id),
+        )
+
+
+@contextmanager
+def _audited(out: Output, manifest: "Manifest", settings: "Settings") -> "Iterator[dict[str, str | int]]":
+    """Append to the audit log how the run ended, whatever ended it; the body fills in what it did."""
+    from repatria.work.audit import record
+    from repatria.work.state import StateFolder
+
+    facts: dict[str, str | int] = {"code": 70}
+    try:
+        yield facts
+    except RepatriaError as error:
+        facts["code"] = error.code
+        raise
+    except KeyboardInterrupt:
+        facts["code"] = 130
+        raise
+    finally:
+        code = int(facts.pop("code"))
+        try:
+            record(StateFolder(settings.state), "copy", manifest.id, code, **facts)
+        except RepatriaError as error:
+            out.warn(error.message)
+
+
+@contextmanager
+def _ending_soon(stop: "StopSignal") -> "Iterator[StopSignal]":
+    """Listen for signals, and see to it that the process ends soon after one.
+
+    A store's library may be in the middle of a request that nothing can interrupt; the journal is made for being cut
+    off at any instant, so the process then ends where it is.
+    """
+    from repatria.work.stop import Reason
+
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            if stop.reason in (Reason.SIGNAL, Reason.KEYBOARD):
+                break
+        if stop.reason in (Reason.SIGNAL, Reason.KEYBOARD):
+            time.sleep(SECONDS_TO_END)
+            os._exit(stop.error().code)
+
+    threading.Thread(target=watch, name="watch for the end", daemon=True).start()
+    with stop:
+        try:
+            yield stop
+        finally:
+            over.set()

@@ -1,0 +1,190 @@
+"""`status`, how every dataset stands, and `log`, what was done."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from repatria.cli.frame import command
+from repatria.cli.output import Column, Output
+from repatria.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from repatria.work.overview import DatasetStanding, UnfinishedWork
+
+SECONDS_BETWEEN_LOOKS = 5.0
+"""How often `--follow` shows the standing anew."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    _register_status(app)
+    _register_log(app)
+
+
+def _register_status(app: typer.Typer) -> None:
+    @command(app, "status", help=_("Say how every dataset stands, and what to do next."))
+    def status(
+        out: Output,
+        manifests: Annotated[
+            list[str] | None, typer.Argument(metavar="MANIFEST...", help=_("Manifests, or ids of datasets."))
+        ] = None,
+        follow: Annotated[bool, typer.Option("--follow", help=_("Go on showing it, until Ctrl-C."))] = False,
+    ) -> None:
+        while True:
+            found = _standings(manifests or [])
+            _show(out, found)
+            if not follow:
+                break
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _register_log(app: typer.Typer) -> None:
+    @command(app, "log", help=_("Show the audit log, verified."))
+    def log(out: Output) -> int:
+        from repatria.cli.context import current_settings
+        from repatria.work.audit import read_log
+        from repatria.work.state import StateFolder
+
+        broken: list[int] = []
+        columns = (
+            Column("time", _("Time")),
+            Column("user", _("User")),
+            Column("command", _("Command")),
+            Column("dataset", _("Dataset")),
+            Column("code", _("Code"), justify="right"),
+            Column("intact", _("Line")),
+        )
+        state = StateFolder(current_settings().state)
+        with out.table("log", columns) as table:
+            for line in read_log(state):
+                fields = line.fields
+                shown = [str(fields.get(name, "?")) for name in ("time", "user", "command", "dataset", "code")]
+                table.add(
+                    (*shown, _("intact") if line.intact else _("altered")),
+                    line=line.number,
+                    intact=line.intact,
+                    entry=dict(fields),
+                )
+                if not line.intact:
+                    broken.append(line.number)
+        if not broken:
+            return 0
+        out.say(
+            _("The log was altered at line {lines}: what stands there is not what was written.").format(
+                lines=", ".join(str(number) for number in broken)
+            )
+        )
+        return 1
+
+
+def _standings(arguments: Sequence[str]) -> "list[DatasetStanding]":
+    from repatria.cli.context import current_settings, find_manifest
+    from repatria.cli.places import remembered_datasets
+    from repatria.work.overview import standing_of
+    from repatria.work.state import StateFolder
+
+    settings = current_settings()
+    state = StateFolder(settings.state)
+    if arguments:
+        names = [find_manifest(argument, settings).id for argument in arguments]
+    else:
+        names = sorted({*state.datasets(), *remembered_datasets(settings.state)})
+    return [standing_of(state, name) for name in dict.fromkeys(names)]
+
+
+def _show(out: Output, found: "Sequence[DatasetStanding]") -> None:
+    from repatria.cli.quantity import number_text, size_text
+
+    columns = (
+        Column("dataset", _("Dataset")),
+        Column("bundle", _("Last bundle")),
+        Column("objects", _("Objects"), justify="right"),
+        Column("bytes", _("Size"), justify="right"),
+        Column("work", _("Work")),
+        Column("next", _("Next")),
+    )
+    with out.table("status", columns) as table:
+        for each in found:
+            done = each.bundle is not None
+            table.add(
+                (
+                    each.dataset,
+                    each.finished or _("none yet"),
+                    number_text(each.objects) if done else "",
+                    size_text(each.bytes) if done else "",
+                    _work(each),
+                    _next(each),
+                ),
+                **_fields(each),
+            )
+    out.text(_sentence(found))
+    out.summary(next=next((_next(each) for each in found if each.unfinished), None))
+
+
+def _fields(standing: "DatasetStanding") -> dict[str, object]:
+    unfinished, holder = standing.unfinished, standing.holder
+    return {
+        "dataset": standing.dataset,
+        "bundle": standing.uri,
+        "finished": standing.finished,
+        "objects": standing.objects,
+        "bytes": standing.bytes,
+        "unfinished": unfinished
+        and {
+            "bundle": unfinished.bundle,
+            "started": unfinished.started,
+            "volumes": unfinished.proven,
+            "bytes": unfinished.bytes,
+            "unsettled": unfinished.sent,
+        },
+        "holder": holder and {"user": holder.user, "host": holder.host, "pid": holder.pid, "since": holder.since},
+        "next": _next(standing),
+    }
+
+
+def _work(standing: "DatasetStanding") -> str:
+    if standing.holder is not None:
+        holder = standing.holder
+        return _("{user} on {host} (process {pid}) since {since}").format(
+            user=holder.user, host=holder.host, pid=holder.pid, since=holder.since
+        )
+    return _interrupted(standing.unfinished) if standing.unfinished else ""
+
+
+def _interrupted(work: "UnfinishedWork") -> str:
+    return ngettext(
+        "interrupted, {count} volume safe at the target",
+        "interrupted, {count} volumes safe at the target",
+        work.proven,
+    ).format(count=f"{work.proven:,}")
+
+
+def _next(standing: "DatasetStanding") -> str:
+    if standing.holder is not None:
+        return "repatria status --follow"
+    verb = "copy" if standing.unfinished or standing.bundle is None else "verify"
+    return f"repatria {verb} {standing.dataset}"
+
+
+def _sentence(found: "Sequence[DatasetStanding]") -> str:
+    """Return the one sentence for the director."""
+    from repatria.cli.quantity import size_text
+
+    if not found:
+        return _("No dataset was worked on from here yet.")
+    home = [each for each in found if each.bundle is not None]
+    parts = [
+        ngettext("{count} dataset", "{count} datasets", len(found)).format(count=len(found)),
+        _("{count} home and signed for ({size})").format(
+            count=len(home), size=size_text(sum(each.bytes for each in home))
+        ),
+    ]
+    running = sum(each.holder is not None for each in found)
+    waiting = sum(each.unfinished is not None and each.holder is None for each in found)
+    if running:
+        parts.append(_("{count} under way").format(count=running))
+    if waiting:
+        parts.append(_("{count} interrupted, and goes on when its command is run again").format(count=waiting))
+    return ", ".join(parts) + ". " + _("Nothing is lost.")

@@ -1,0 +1,98 @@
+"""When and how fast a copy may read: from the command line, else from the manifest, which may change meanwhile."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from repatria.errors import RepatriaError, StoppedError
+from repatria.i18n import _
+from repatria.manifest import Manifest
+from repatria.work.pace import Throttle, Window, next_clock_time, parse_window
+from repatria.work.stop import StopSignal
+
+SECONDS_BETWEEN_LOOKS = 30.0
+"""How often the manifest is read again: changes of `[transfer]` take effect within a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for; None: as the manifest says."""
+
+    bandwidth: int | None = None
+    """Bits per second."""
+    window: str | None = None
+    until: datetime | None = None
+    """When to stop in any case."""
+
+
+def until_clock(clock: str | None, manifest: Manifest) -> datetime | None:
+    """Return the next moment at which a clock in the manifest's time zone shows `HH:MM`."""
+    return None if clock is None else next_clock_time(clock, datetime.now(UTC), ZoneInfo(manifest.timezone))
+
+
+@dataclass(slots=True)
+class Pacing:
+    """Keeps a throttle and a stop in line with the wishes and the manifest."""
+
+    manifest: Manifest
+    wishes: Wishes
+    stop: StopSignal
+    reread: Callable[[], Manifest]
+    throttle: Throttle = field(init=False)
+    _looked: float = field(init=False, default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.throttle = Throttle(None, self.stop.wait)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which hours are meant."""
+        return ZoneInfo(self.manifest.timezone)
+
+    @property
+    def window(self) -> Window:
+        """The window that holds now."""
+        return parse_window(self.wishes.window or self.manifest.transfer.window, self.zone)
+
+    def opens(self, now: datetime) -> datetime:
+        """Return when work may begin: `now` if the window is open."""
+        return self.window.opens(now)
+
+    def begin(self, now: datetime) -> None:
+        """Hold to the window from now on; StoppedError (8) if it is closed."""
+        opens = self.opens(now)
+        if opens > now:
+            raise StoppedError(
+                _("The window is closed; nothing was done."),
+                advice=self.announcement(opens) + " " + _("With --wait this command waits for it."),
+            )
+        self._apply(now)
+
+    def look(self) -> None:
+        """Read the manifest again if it is time; one that is wrong at this moment changes nothing."""
+        now = time.monotonic()
+        if now - self._looked < SECONDS_BETWEEN_LOOKS:
+            return
+        self._looked = now
+        try:
+            self.manifest = self.reread()
+        except RepatriaError:
+            return
+        self._apply(datetime.now(UTC))
+
+    def _apply(self, now: datetime) -> None:
+        self.throttle.bits_per_second = self.wishes.bandwidth or self.manifest.transfer.bandwidth
+        closes = self.window.closes(now)
+        moments = [moment for moment in (closes, self.wishes.until) if moment is not None]
+        if not moments:
+            self.stop.at(None)
+            return
+        end = min(moments)
+        self.stop.at(end.timestamp(), self.announcement(self.window.opens(end)))
+
+    def announcement(self, moment: datetime) -> str:
+        """Return the sentence that says when the window opens."""
+        shown = moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+        return _("The window opens on {time} ({zone}).").format(time=shown, zone=self.manifest.timezone)
