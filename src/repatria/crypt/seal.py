@@ -109,12 +109,12 @@ def _runs(source: Readable, size: int, beginning: bytes = b"") -> Iterator[tuple
 
 def _read_fully(source: Readable, size: int, beginning: bytes = b"") -> bytes:
     """Read until there are `size` bytes or the stream ends, `beginning` included (which may be longer)."""
-    parts = [beginning]
+    parts = [beginning] if beginning else []
     missing = size - len(beginning)
     while missing > 0 and (part := source.read(missing)):
         parts.append(part)
         missing -= len(part)
-    return b"".join(parts) if len(parts) > 1 else beginning
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def encrypt_stream(source: Readable, sink: Writable, recipients: Iterable[Recipient], armor: bool = False) -> None:
