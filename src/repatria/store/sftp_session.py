@@ -21,6 +21,8 @@ SAFE_REQUEST = 32 << 10
 LARGEST_REQUEST = 255 << 10
 """Bytes of a read or write at most, where the server says that it takes as many."""
 LARGEST_PACKET = 1 << 20
+TAKE = 16 << 20
+"""Bytes taken from the channel at most at a time."""
 READ_AHEAD = 4
 """Replies of a folder's listing asked for at once."""
 
@@ -40,6 +42,7 @@ class Session:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._unread = memoryview(b"")
         self._number = 0
         self._received: dict[int, Reply] = {}
         self._unwanted: set[int] = set()
@@ -250,15 +253,18 @@ class Session:
         (length,) = struct.unpack(">I", self._receive(4))
         if not 1 <= length <= LARGEST_PACKET:
             raise ProtocolError(f"a packet of {length} bytes")
-        packet = memoryview(self._receive(length))
+        packet = self._receive(length)
         return Reply(packet[0], packet[1:])
 
-    def _receive(self, length: int) -> bytes:
-        parts = []
-        while length:
-            part = self._channel.recv(length)
-            if not part:
+    def _receive(self, length: int) -> memoryview:
+        """Return exactly `length` bytes of what the server sent.
+
+        All that has come is taken at once: paramiko moves the whole rest of its buffer for every smaller piece.
+        """
+        while len(self._unread) < length:
+            more = self._channel.recv(TAKE)
+            if not more:
                 raise EOFError
-            parts.append(part)
-            length -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            self._unread = memoryview(bytes(self._unread) + more if self._unread else more)
+        taken, self._unread = self._unread[:length], self._unread[length:]
+        return taken
