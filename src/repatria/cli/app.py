@@ -23,6 +23,7 @@ GROUPS = (
     "inventory",
     "copy",
     "status",
+    "bundles",
     "objects",
     "verify",
     "restore",

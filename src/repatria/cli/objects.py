@@ -1,4 +1,4 @@
-"""`ls`, `cat`: what a bundle holds, and one object of it; `bundles` beside them."""
+"""`ls`, `cat`: what a bundle holds, and one object of it."""
 
 import sys
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repatria.cli import bundles
 from repatria.cli.chains import (
     BundleArgument,
     EndpointOption,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    bundles.register(app)
     _register_ls(app)
     _register_cat(app)
 
