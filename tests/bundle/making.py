@@ -114,6 +114,7 @@ class DatasetMaker:
         sources: Iterable[Source],
         *,
         gone: Sequence[str] = (),
+        stones: Sequence[Tombstone] = (),
         volumes_per_index: int = 1000,
         documents: Sequence[DocumentRow] = (),
         pages: Sequence[PageRow] = (),
@@ -129,10 +130,10 @@ class DatasetMaker:
         volumes = _Volumes(self.volume_size)
         rows = [self._take(told, data, names, volumes) for told, data in sources]
         volumes.close()
-        stones = [Tombstone(self.standing.pop(path).number, "2024-01-31T20:00:00Z") for path in gone]
+        buried = [Tombstone(self.standing.pop(path).number, "2024-01-31T20:00:00Z") for path in gone]
         self.standing |= {row.path: row for row in rows}
         writer = BundleWriter(self.store, self.dataset_id, bundle_id)
-        made = _Made(self, writer, {row.number: row for row in rows}, volumes, stones, documents, pages)
+        made = _Made(self, writer, {row.number: row for row in rows}, volumes, [*buried, *stones], documents, pages)
         payload, entries, tag_files = made.write(volumes_per_index, first)
         if finished:
             statement = made.statement(entries, first)
@@ -199,7 +200,9 @@ class _Made:
             shard[0].number if shard else 0,
             shard[-1].number if shard else 0,
         )
-        last_volumes = {member.object: volume for volume in self.volumes.members for member in self.volumes.members[volume]}
+        last_volumes = {
+            member.object: volume for volume in self.volumes.members for member in self.volumes.members[volume]
+        }
         here = {builder.number for builder in shard}
         rows = IndexRows(
             objects=[row for row in self.rows.values() if last_volumes[row.number] in here],

@@ -33,11 +33,7 @@ def test_paths_of_files() -> None:
     assert layout.signature_path(layout.checkpoint_path(3)) == "checkpoints/0003.json.sig"
 
 
-@given(
-    st.dictionaries(
-        st.from_regex(r"[!-~]{1,40}", fullmatch=True), st.binary(min_size=32, max_size=32), max_size=5
-    )
-)
+@given(st.dictionaries(st.from_regex(r"[!-~]{1,40}", fullmatch=True), st.binary(min_size=32, max_size=32), max_size=5))
 def test_a_manifest_is_read_as_it_was_written(digests: dict[str, bytes]) -> None:
     data = layout.render_manifest(digests)
     assert layout.parse_manifest(data) == digests

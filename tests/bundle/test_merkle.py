@@ -79,7 +79,10 @@ def test_there_is_no_proof_for_a_leaf_that_is_not_there() -> None:
 
 def test_the_leaf_of_an_object_is_as_the_format_has_it() -> None:
     row = ObjectRow(1, "", "é/\udcff", "file", 5, sha256=b"d" * 32, salt=b"s" * 16)
-    assert merkle_leaf(row) == hashlib.sha256(
-        b"\x00" + b"s" * 16 + b"\x00\x00\x00\x00\x00\x00\x00\x04" + b"\xc3\xa9/\xff"
-        b"\x00\x00\x00\x00\x00\x00\x00\x05" + b"d" * 32
-    ).digest()
+    assert (
+        merkle_leaf(row)
+        == hashlib.sha256(
+            b"\x00" + b"s" * 16 + b"\x00\x00\x00\x00\x00\x00\x00\x04" + b"\xc3\xa9/\xff"
+            b"\x00\x00\x00\x00\x00\x00\x00\x05" + b"d" * 32
+        ).digest()
+    )

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import os
 import re
 from pathlib import PurePosixPath
 
@@ -13,7 +12,9 @@ from hypothesis import strategies as st
 from repatria.bundle.names import MemberNames, is_natural, part_name, possible_names
 from repatria.bundle.rows import path_bytes
 
-COMPONENTS = st.sampled_from(["a", "b", "A", "é", "e\u0301", "x y", "-rf", "\udcff", "a.part-000001", "_names", "..", "."])
+COMPONENTS = st.sampled_from(
+    ["a", "b", "A", "é", "e\u0301", "x y", "-rf", "\udcff", "a.part-000001", "_names", "..", "."]
+)
 PATHS = st.one_of(
     st.lists(COMPONENTS, min_size=1, max_size=4).map("/".join),
     st.binary(max_size=300).map(lambda raw: raw.decode("utf-8", "surrogateescape")),
@@ -115,7 +116,7 @@ def test_names_never_collide_and_all_are_safe(paths: list[tuple[str, bool]]) -> 
     ]
     for name, path, number, _directory in claimed:
         assert name in possible_names(path, number)
-        assert not os.path.isabs(name)
+        assert not name.startswith("/")
         assert not {"", ".", ".."} & set(name.split("/"))
         assert "\x00" not in name
         assert all(len(path_bytes(component)) <= 240 for component in name.split("/"))

@@ -53,7 +53,7 @@ STATEMENT = {
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abé\n\"", max_size=4), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('abé\n"', max_size=4), inner, max_size=4),
     max_leaves=20,
 )
 
@@ -75,7 +75,7 @@ def test_fields_that_are_not_known_are_kept() -> None:
 
 
 def test_the_canonical_form_is_byte_by_byte_that_of_the_format() -> None:
-    assert canonical({"b": "é\n\x7f\"", "a": [1, True, None], "é": {}}) == (
+    assert canonical({"b": 'é\n\x7f"', "a": [1, True, None], "é": {}}) == (
         '{"a":[1,true,null],"b":"é\\n\x7f\\"","é":{}}\n'.encode()
     )
 

@@ -181,9 +181,7 @@ def test_gnu_tar_reads_sizes_beyond_8_gib() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.text(max_size=150), st.integers(0, 5000), st.sampled_from(list(ObjectKind)[:3])), max_size=6
-    ),
+    st.lists(st.tuples(st.text(max_size=150), st.integers(0, 5000), st.sampled_from(list(ObjectKind)[:3])), max_size=6),
     st.integers(0, 3),
 )
 def test_the_planner_knows_every_byte_before_it_is_written(

@@ -100,9 +100,9 @@ class Index:
         self._lock = threading.RLock()
         try:
             self._database = vfs.connect(ReadAhead(payload))
+            _restrict(self._database)
         except apsw.Error as error:
             raise _malformed(error) from error
-        _restrict(self._database)
         self._check_schema()
         self.meta = self._read_meta()
 
