@@ -1,6 +1,5 @@
 """Commands, run one after the other as a person would type them: each is shown, then what it says, then checked."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -103,19 +102,10 @@ def _started(scene: Scene, command: Sequence[str]) -> "subprocess.Popen[str]":
 
 
 def _repeated(process: "subprocess.Popen[str]", shown: int) -> list[str]:
-    """Repeat what a command prints, as it comes, and return all of it."""
-    assert process.stdout is not None  # noqa: S101 -- started with a pipe
-    printed = []
-    for line in process.stdout:
-        printed.append(line.rstrip("\n"))
-        if len(printed) <= shown:
-            tell(f"    {printed[-1]}")
+    """Repeat what a command prints once it has ended, below its messages, and return all of it."""
+    printed = process.communicate()[0].splitlines()
+    for line in printed[:shown]:
+        tell(f"    {line}")
     if len(printed) > shown:
         tell(_("    ... {count} more lines").format(count=len(printed) - shown))
     return printed
-
-
-def installed(program: str) -> bool:
-    """Tell whether the machine has a program beside Repatria."""
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders)  # noqa: PTH118 -- PATH is text
