@@ -10,7 +10,7 @@ from repatria.bundle.chain import Chain
 from repatria.bundle.files import BundleFolder
 from repatria.bundle.reader import Bundle
 from repatria.crypt.identity import Identity
-from repatria.errors import NotFoundError, RepatriaError, UsageError
+from repatria.errors import NotFoundError, RepatriaError, UsageError, worst
 from repatria.i18n import _
 from repatria.model import FindingKind
 from repatria.progress import SILENT, Progress, Unit
@@ -113,11 +113,16 @@ class DatasetCheck:
             structure.verdicts,
             check_signer(seen, self.trust),
             check_totals(seen, files) if len(chosen) < len(structure.digests) else (),
-            self._read(seen, structure, chosen, result),
         )
         for verdict in chain.from_iterable(checks):
             result.verdicts.append(verdict)
             yield verdict
+        said = {each.subject: each.code for each in result.verdicts}
+        for verdict in self._read(seen, structure, chosen, result):
+            earlier = said.get(verdict.subject)
+            if earlier is None or worst((earlier, verdict.code)) != earlier:  # else as much was said of it already
+                result.verdicts.append(verdict)
+                yield verdict
         self.progress.finish()
         result.files_read = len(chosen)
         yield result
