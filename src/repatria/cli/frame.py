@@ -125,7 +125,7 @@ def _open_log(log_file: Path | None) -> None:
 
 def _report(error: Exception) -> InternalError:
     """Write a report that holds no names: types and places of the traceback, never values."""
-    folder = Path(os.environ.get("REPATRIA_STATE") or ".") / "reports"
+    folder = _state_folder() / "reports"
     name = folder / f"report-{secrets.token_hex(4)}.txt"
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"repatria {__version__}, python {sys.version.split()[0]}", type(error).__qualname__]
@@ -142,3 +142,13 @@ def _report(error: Exception) -> InternalError:
         ),
         advice=_("Run the same command again; if it fails again, send the report to the developers."),
     )
+
+
+def _state_folder() -> Path:
+    """Return the state folder, or this one where even the settings fail."""
+    try:
+        from repatria.cli.context import current_settings
+
+        return current_settings().state
+    except Exception:  # whatever it is: the report of the first defect must not be lost to a second
+        return Path()
