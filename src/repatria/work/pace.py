@@ -55,12 +55,13 @@ class Window:
             return
         told = now
         while True:
+            # A stretch that ends later may only seem to end there, where looking ahead ends; the next round tells.
+            limit = told + timedelta(days=_HORIZON - 2)
             for stretch in self._around(told):
-                # What touches the horizon may go on beyond it: the next round, which begins later, tells its true end.
-                if told < stretch.closes < told + timedelta(days=_HORIZON - 2):
+                if told < stretch.closes < limit:
                     yield stretch
                     told = stretch.closes
-            told = max(told, now) + timedelta(minutes=1)
+            told += timedelta(minutes=1)
 
     def always_open(self, now: datetime) -> bool:
         """Return whether the window does not close within a week."""

@@ -19,6 +19,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,12 +87,11 @@ class StateFolder:
         """Return a folder under the state folder, made if it is not there."""
         folder = self.path
         try:
-            if not folder.is_dir():
-                folder.mkdir(parents=True, mode=0o700)
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             for name in names:
                 parent, folder = folder, folder / name
-                if not folder.is_dir():
-                    folder.mkdir(exist_ok=True)
+                with suppress(FileExistsError):
+                    folder.mkdir()
                     folder.chmod(0o700 | group_rights(parent, 0o2070))
         except OSError as error:
             raise _unusable(folder, error) from error

@@ -1,0 +1,66 @@
+"""The audit log: appended, chained, free of names."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from repatria.work.audit import FIRST, read_log, record
+from repatria.work.state import StateFolder
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateFolder:
+    state = StateFolder(tmp_path)
+    for number in range(4):
+        record(state, "copy", "d", 0, bundle=f"b{number}", objects=number)
+    return state
+
+
+def test_every_run_is_a_line_that_names_the_one_before(state: StateFolder) -> None:
+    lines = list(read_log(state))
+    assert [line.fields["bundle"] for line in lines] == ["b0", "b1", "b2", "b3"]
+    assert all(line.intact for line in lines)
+    assert lines[0].fields["previous"] == FIRST
+    assert {"time", "user", "host", "command", "dataset", "code"} <= set(lines[0].fields)
+
+
+@pytest.mark.parametrize("harm", ["change", "remove", "swap", "insert"])
+def test_harm_shows(state: StateFolder, harm: str) -> None:
+    lines = state.log_path().read_bytes().splitlines(keepends=True)
+    harmed = {
+        "change": [lines[0], lines[1].replace(b'"objects":1', b'"objects":9'), *lines[2:]],
+        "remove": [lines[0], *lines[2:]],
+        "swap": [lines[0], lines[2], lines[1], lines[3]],
+        "insert": [*lines[:2], b'{"previous":"00"}\n', *lines[2:]],
+    }[harm]
+    state.log_path().write_bytes(b"".join(harmed))
+    assert not all(line.intact for line in read_log(state))
+
+
+def test_a_line_torn_by_a_power_cut_does_not_harm_the_next(state: StateFolder) -> None:
+    data = state.log_path().read_bytes()
+    state.log_path().write_bytes(data[:-20])
+    record(state, "verify", "d", 0)
+    lines = list(read_log(state))
+    assert [line.intact for line in lines] == [True, True, True, False, True]
+
+
+def test_runs_that_end_at_once_are_all_in_the_chain(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: record(state, "copy", f"d{number}", 0), range(40)))
+    assert sum(line.intact for line in read_log(state)) == 40
+
+
+def test_long_lines_are_found_too(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    record(state, "copy", "d", 0, note="x" * 200_000)
+    record(state, "copy", "d", 0)
+    assert all(line.intact for line in read_log(state))
+    assert json.loads(state.log_path().read_bytes().splitlines()[1])["command"] == "copy"
+
+
+def test_no_log_has_no_lines(tmp_path: Path) -> None:
+    assert list(read_log(StateFolder(tmp_path))) == []
