@@ -14,9 +14,10 @@ KEY = ("-i", "keys/ministere")
 
 
 def make_keys(scene: Scene) -> None:
-    """Make the ministry's key pair, a signer, and the list of signers that a verifier trusts."""
-    heading(_("Keys: the ministry's, which opens bundles; a signer's, which says who made them"))
+    """Make two key pairs that open, a signer, and the list of signers that a verifier trusts."""
+    heading(_("Keys: the ministry's and a spare one, which open bundles; a signer's, which says who made them"))
     run(scene, "keys", "new", "-o", "keys/ministere")
+    run(scene, "keys", "new", "-o", "keys/secours", "-q")
     line = run(scene, "keys", "signer", "-o", "keys/signer", "--name", "migration@ministere.example")
     (scene.keys / "allowed_signers").write_text("\n".join(line) + "\n", encoding="utf-8")
     tell(_("    (that line is now in keys/allowed_signers)"))
@@ -51,7 +52,7 @@ def verify(scene: Scene) -> None:
     heading(_("Verification: by anyone, without a key; with stock tools; then every object, with the key"))
     run(scene, "verify", "hopital")
     folder = bundles(scene)[0].relative_to(scene.folder)
-    run_program(scene, ["sh", "-c", f"cd {folder} && sha256sum --quiet -c manifest-sha256.txt"])
+    run_program(scene, ["sh", "-c", f"cd {folder} && sha256sum -c manifest-sha256.txt"])
     if shutil.which("ssh-keygen"):
         signed = "-I migration@ministere.example -n repatria -s statement.json.sig < statement.json"
         run_program(

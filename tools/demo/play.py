@@ -105,7 +105,7 @@ def _repeated(process: "subprocess.Popen[str]", shown: int) -> list[str]:
     """Repeat what a command prints once it has ended, below its messages, and return all of it."""
     printed = process.communicate()[0].splitlines()
     for line in printed[:shown]:
-        tell(f"    {line}")
+        tell(f"    {line.rstrip()}")
     if len(printed) > shown:
         tell(_("    ... {count} more lines").format(count=len(printed) - shown))
     return printed

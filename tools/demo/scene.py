@@ -44,7 +44,7 @@ uri = "../abroad"
 uri = "../vault"
 
 [encryption]
-recipients = ["../keys/ministere.pub"]
+recipients = ["../keys/ministere.pub", "../keys/secours.pub"]
 signer = "../keys/signer"
 
 [transfer]
@@ -65,7 +65,7 @@ uri = "../scans"
 uri = "../vault"
 
 [encryption]
-recipients = ["../keys/ministere.pub"]
+recipients = ["../keys/ministere.pub", "../keys/secours.pub"]
 signer = "../keys/signer"
 
 [archive]
