@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -131,6 +133,18 @@ def test_too_much_work_is_refused_before_the_passphrase_is_asked_for(factor: int
     header = make_header(KEY, [Stanza(SCRYPT, ("A" * 22, str(factor)), bytes(32))])
     with pytest.raises(WorkFactorError, match="20"):
         unwrap_file_key(parse_header(header), [PassphraseIdentity(ask)])
+
+
+def test_too_little_memory_for_a_passphrase_is_told_as_such() -> None:
+    program = (
+        "import resource; from repatria.crypt.stanzas import *; from repatria.crypt.header import Stanza;"
+        "from repatria.crypt.errors import WorkFactorError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))\n"
+        "try: unwrap_scrypt(Stanza(SCRYPT, ('A' * 22, '20'), bytes(32)), 'x')\n"
+        "except WorkFactorError as error: print(error.message)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "1024 MiB" in done.stdout
 
 
 @pytest.mark.parametrize("classic", [True, False])

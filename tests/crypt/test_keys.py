@@ -28,7 +28,7 @@ from repatria.crypt.recipient import (
     load_recipients,
     parse_recipient,
 )
-from repatria.crypt.seal import encrypt_stream
+from repatria.crypt.seal import encrypt_stream, seal
 
 # From the specification, https://c2sp.org/age.
 CLASSIC_SECRET = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"
@@ -219,6 +219,11 @@ def test_what_is_no_identity_file(tmp_path: Path) -> None:
         load_identities(tmp_path, None)
     with pytest.raises(KeyTextError, match="holds no identity"):
         load_identities(private(tmp_path / "empty", "# nothing\n"), None)
+    sealed = seal(b"", [generate().recipient]).data
+    (tmp_path / "sealed").write_bytes(sealed)
+    (tmp_path / "sealed").chmod(0o600)
+    with pytest.raises(KeyTextError, match="encrypted to a key"):
+        load_identities(tmp_path / "sealed", lambda _prompt: pytest.fail("asked for a passphrase"))
     with pytest.raises(KeyTextError, match="line 2") as caught:
         load_identities(private(tmp_path / "wrong", f"\n{CLASSIC_SECRET}Q\n"), None)
     assert CLASSIC_SECRET[20:40] not in caught.value.message

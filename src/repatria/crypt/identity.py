@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from repatria.crypt import bech32, stanzas
-from repatria.crypt.errors import KeyTextError, NoMatchError, PassphraseError
+from repatria.crypt.errors import KeyTextError, NoMatchError, PassphraseError, WrongPassphraseError
 from repatria.crypt.header import Stanza
 from repatria.crypt.key_files import read_private
 from repatria.crypt.recipient import ClassicRecipient, HybridRecipient, PassphraseRecipient, Recipient
@@ -138,23 +138,31 @@ def load_identities(path: Path, ask: Ask | None) -> tuple[Identity, ...]:
 
 def parse_identity_file(data: bytes, path: Path, ask: Ask | None) -> tuple[Identity, ...]:
     """Return the identities in the bytes of an identity file; `path` is for messages."""
-    if is_encrypted(data):
+    return _parse_lines(_unlocked(data, path, ask) if is_encrypted(data) else data, path)
+
+
+def _unlocked(data: bytes, path: Path, ask: Ask | None) -> bytes:
+    def passphrase() -> str:
         if ask is None:
             raise PassphraseError(
                 _("{file} is encrypted with a passphrase, and nobody can be asked for it.").format(file=path),
                 advice=_("Run this at a terminal, or set REPATRIA_PASSPHRASE_COMMAND to a command that prints it."),
             )
-        passphrase = ask(_("Passphrase of {file}:").format(file=path))
-        opened = io.BytesIO()
-        try:
-            decrypt_stream(io.BytesIO(data), opened, [PassphraseIdentity(lambda: passphrase)])
-        except NoMatchError as error:
-            raise PassphraseError(
-                _("The passphrase does not open {file}.").format(file=path),
-                advice=_("Try again; the file is unchanged."),
-            ) from error
-        data = opened.getvalue()
-    return _parse_lines(data, path)
+        return ask(_("Passphrase of {file}:").format(file=path))
+
+    opened = io.BytesIO()
+    try:
+        decrypt_stream(io.BytesIO(data), opened, [PassphraseIdentity(passphrase)])
+    except WrongPassphraseError as error:
+        raise PassphraseError(
+            _("The passphrase does not open {file}.").format(file=path), advice=_("Try again; the file is unchanged.")
+        ) from error
+    except NoMatchError as error:
+        raise KeyTextError(
+            _("{file} is a file encrypted to a key, not an identity.").format(file=path),
+            advice=_("Give the identity file itself with -i."),
+        ) from error
+    return opened.getvalue()
 
 
 def _parse_lines(data: bytes, path: Path) -> tuple[Identity, ...]:

@@ -164,10 +164,16 @@ def unwrap_hybrid(stanza: Stanza, private_key: MLKEM768X25519PrivateKey) -> byte
 
 
 def _scrypt_wrap_key(passphrase: str, salt: bytes, work_factor: int) -> bytes:
-    salt = b"age-encryption.org/v1/scrypt" + salt
-    return Scrypt(salt=salt, length=32, n=1 << work_factor, r=8, p=1).derive(
-        passphrase.encode("utf-8", "surrogateescape")
-    )
+    scrypt = Scrypt(salt=b"age-encryption.org/v1/scrypt" + salt, length=32, n=1 << work_factor, r=8, p=1)
+    try:
+        return scrypt.derive(passphrase.encode("utf-8", "surrogateescape"))
+    except MemoryError as error:
+        raise WorkFactorError(
+            _("The passphrase needs {memory} MiB of memory to be tried, and this machine has less to spare.").format(
+                memory=1 << work_factor >> 10
+            ),
+            advice=_("Close other programs, or open the file on a larger machine."),
+        ) from error
 
 
 def wrap_scrypt(file_key: bytes, passphrase: str, work_factor: int = WORK_FACTOR) -> Stanza:
