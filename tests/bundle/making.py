@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -108,6 +108,10 @@ class DatasetMaker:
     next_number: int = 1
     standing: dict[str, ObjectRow] = field(default_factory=dict)
     bundles: list[str] = field(default_factory=list)
+    before_indexing: Callable[[IndexRows], IndexRows] = lambda rows: rows
+    """What a wrong writer does to the rows of every index."""
+    before_signing: Callable[[Statement], Statement] = lambda statement: statement
+    """What a wrong writer does to a statement."""
 
     def bundle(
         self,
@@ -136,7 +140,7 @@ class DatasetMaker:
         made = _Made(self, writer, {row.number: row for row in rows}, volumes, [*buried, *stones], documents, pages)
         payload, entries, tag_files = made.write(volumes_per_index, first)
         if finished:
-            statement = made.statement(entries, first)
+            statement = self.before_signing(made.statement(entries, first))
             files = closing_files(statement, payload, tag_files, self.signer)
             writer.finish(files)
             digest = hashlib.sha256(files[layout.STATEMENT]).hexdigest()
@@ -212,7 +216,7 @@ class _Made:
             documents=self.documents if last else (),
             pages=self.pages if last else (),
         )
-        return build_index(meta, rows)
+        return build_index(meta, self.maker.before_indexing(rows))
 
     def _counts(self, first: int) -> ObjectCounts:
         return ObjectCounts(

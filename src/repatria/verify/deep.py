@@ -45,6 +45,9 @@ class DeepCheck:
 
     def run(self) -> Iterator[Verdict]:
         """Yield what is wrong; NoMatchError if the identities do not open this bundle."""
+        yield from self._opened(self.bundle.bundle_id, self._check())
+
+    def _check(self) -> Iterator[Verdict]:
         verdicts = [each for entry in self.bundle.statement.indexes for each in self._check_index_file(entry)]
         yield from verdicts
         if verdicts or not self._all_indexes():
@@ -71,7 +74,7 @@ class DeepCheck:
         if verdict is not None:
             yield verdict
         else:
-            yield from self._opened(entry.name, self._open_index_file(entry, data[0]))
+            yield from self._opened(self._subject(entry.name), self._open_index_file(entry, data[0]))
 
     def _open_index_file(self, entry: IndexEntry, data: bytearray) -> Iterator[Verdict]:
         head = bytes.fromhex(entry.head_sha256)
@@ -101,7 +104,8 @@ class DeepCheck:
             if verdict is not None:
                 yield verdict
             else:
-                yield from self._opened(layout.volume_path(row.number), self._open_volume(index, row, data, ledger))
+                subject = self._subject(layout.volume_path(row.number))
+                yield from self._opened(subject, self._open_volume(index, row, data, ledger))
 
     def _fetch_volume(self, row: VolumeRow) -> tuple[VolumeRow, bytearray, Verdict | None]:
         path = layout.volume_path(row.number)
@@ -151,16 +155,16 @@ class DeepCheck:
         if (stones, len(documents), sum(documents)) != counts:
             yield altered(subject, _("Its count of tombstones, documents or pages is not that of the indexes."))
 
-    def _opened(self, path: str, opening: Iterator[Verdict]) -> Iterator[Verdict]:
-        """Yield the verdicts of `opening`, and the one that its failure stands for."""
+    def _opened(self, subject: str, opening: Iterator[Verdict]) -> Iterator[Verdict]:
+        """Yield the verdicts of `opening`, and the one on `subject` that its failure stands for."""
         try:
             yield from opening
         except NoMatchError:
             raise
         except BundleError as error:
-            yield altered(self._subject(path), error.message)
+            yield altered(subject, error.message)
         except CryptError as error:
-            yield altered(self._subject(path), error.message, code=SIGNATURE_FAILED)
+            yield altered(subject, error.message, code=SIGNATURE_FAILED)
 
     def _fetch(self, path: str, sha256: bytes) -> bytearray:
         data = bytearray()
