@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 from repatria.crypt.errors import ArmorError
@@ -15,8 +16,8 @@ _LINE_SIZE: Final = 48
 _MAX_WHITESPACE: Final = 1024
 """Of blank bytes before and after the armor."""
 _WHITESPACE: Final = b" \t\r\n"
-_RUN: Final = 1024
-"""Lines handled at a time."""
+_RUN: Final = 64 * 1024
+"""Bytes of text handled at a time."""
 
 
 class Readable(Protocol):
@@ -46,7 +47,7 @@ class ArmorWriter:
         self._held = b""
         sink.write(BEGIN + b"\n")
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: bytes | bytearray | memoryview, /) -> None:
         """Take any number of bytes; only full lines go out yet."""
         held = self._held + bytes(data)
         whole = len(held) - len(held) % _LINE_SIZE
@@ -68,87 +69,67 @@ class ArmorReader:
 
     def __init__(self, source: Readable) -> None:
         self._source = source
-        self._text = b""
-        self._ended = False
+        self._content = self._decoded()
         self._data = b""
-        self._done = False
-        self._short_line_seen = False
-        self._skip_leading()
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes, nothing only at the end."""
-        while not self._data and not self._done:
-            self._data = self._next_run()
+        if not self._data:
+            self._data = next(self._content, b"")
         data, self._data = self._data[:size], self._data[size:]
         return data
 
-    def _skip_leading(self) -> None:
-        while not (stripped := self._text.lstrip(_WHITESPACE)) and len(self._text) <= _MAX_WHITESPACE and self._fill():
-            pass
-        if len(self._text) - len(stripped) > _MAX_WHITESPACE:
-            raise _malformed(_("too much blank space before it"))
-        self._text = stripped
-        if self._line() != BEGIN:
-            raise _malformed(_("its first line is wrong"))
-
-    def _fill(self) -> bool:
-        more = b"" if self._ended else self._source.read(_RUN * (_COLUMNS + 1))
-        self._ended = not more
-        self._text += more
-        return bool(more)
-
-    def _line(self) -> bytes:
-        """Return the next line without its end (LF or CRLF); the longest allowed is the first."""
-        while (end := self._text.find(b"\n")) < 0 and len(self._text) <= _COLUMNS + 2 and self._fill():
-            pass
-        if end < 0:
-            line, self._text = self._text, b""
-            if line != END and line != END + b"\r":
+    def _decoded(self) -> Iterator[bytes]:
+        """Yield what the lines hold, as many at a time as were read."""
+        rest, after, ended, last_seen = self._begin(), b"", False, False
+        while not ended:
+            more = self._source.read(_RUN)
+            lines = (rest + more).split(b"\n")
+            rest = lines.pop() if more else b""  # at the very end a line may lack its line feed
+            body, ended, after = _up_to_end(lines)
+            if body:
+                if last_seen or not _well_cut(body):
+                    raise _malformed(_("a line is empty, or longer or shorter than the others"))
+                text = b"".join(body)
+                last_seen = len(body[-1]) < _COLUMNS or text.endswith(b"=")
+                yield _decode(text)
+            if not ended and (not more or len(rest) > _COLUMNS + 1):
                 raise _malformed(_("it ends without its end line, or a line is too long"))
-            return END
-        line, self._text = self._text[:end], self._text[end + 1 :]
-        return line.removesuffix(b"\r")
+        self._check_trailing(after + rest)
 
-    def _next_run(self) -> bytes:
-        """Return the bytes of the next lines."""
-        if (run := self._full_lines()) is not None:
-            return run
-        line = self._line()
-        if line == END:
-            self._finish()
-            return b""
-        if self._short_line_seen or len(line) > _COLUMNS or not line:
-            raise _malformed(_("a line is empty, or longer or shorter than the others"))
-        self._short_line_seen = len(line) < _COLUMNS
-        data = _decode(line)
-        self._short_line_seen |= len(data) < _LINE_SIZE
-        return data
+    def _begin(self) -> bytes:
+        """Pass over blank space and the first line; return what was read beyond."""
+        text = b""
+        while len(stripped := text.lstrip(_WHITESPACE)) < len(BEGIN) + 2 and (more := self._source.read(_RUN)):
+            text += more
+            if len(text) - len(text.lstrip(_WHITESPACE)) > _MAX_WHITESPACE:
+                raise _malformed(_("too much blank space before it"))
+        for line in (BEGIN + b"\n", BEGIN + b"\r\n"):
+            if stripped.startswith(line):
+                return stripped[len(line) :]
+        raise _malformed(_("its first line is wrong"))
 
-    def _full_lines(self) -> bytes | None:
-        """Return the bytes of the full lines ending in LF that are already read, None if the next line is not one."""
-        if self._short_line_seen:
-            return None
-        if len(self._text) < 2 * (_COLUMNS + 1):
-            self._fill()
-        count = len(self._text) // (_COLUMNS + 1)
-        block = self._text[: count * (_COLUMNS + 1)]
-        text = block.replace(b"\n", b"")
-        if count == 0 or len(text) != count * _COLUMNS or block[_COLUMNS :: _COLUMNS + 1] != b"\n" * count:
-            return None
-        if b"=" in text or b"\r" in text:
-            return None
-        self._text = self._text[len(block) :]
-        return _decode(text)
-
-    def _finish(self) -> None:
-        trailing = self._text
-        while len(trailing) <= _MAX_WHITESPACE and self._fill():
-            trailing = self._text
-        if trailing.strip(_WHITESPACE):
+    def _check_trailing(self, text: bytes) -> None:
+        while len(text) <= _MAX_WHITESPACE and (more := self._source.read(_RUN)):
+            text += more
+        if text.strip(_WHITESPACE):
             raise _malformed(_("something follows its end line"))
-        if len(trailing) > _MAX_WHITESPACE:
+        if len(text) > _MAX_WHITESPACE:
             raise _malformed(_("too much blank space after it"))
-        self._done = True
+
+
+def _up_to_end(lines: list[bytes]) -> tuple[list[bytes], bool, bytes]:
+    """Return the lines before the end line, without LF or CRLF; whether it is there; and what follows it."""
+    lines = [line.removesuffix(b"\r") for line in lines]
+    if END not in lines:
+        return lines, False, b""
+    end = lines.index(END)
+    return lines[:end], True, b"".join(line + b"\n" for line in lines[end + 1 :])
+
+
+def _well_cut(lines: list[bytes]) -> bool:
+    """Tell whether all lines are full, but for the last one, which holds something."""
+    return all(len(line) == _COLUMNS for line in lines[:-1]) and 0 < len(lines[-1]) <= _COLUMNS
 
 
 def _decode(text: bytes) -> bytes:
