@@ -4,12 +4,10 @@
 """
 
 import contextlib
-import importlib.util
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -54,9 +52,6 @@ class Upright:
 class Engine(Protocol):
     """Reads one prepared picture at a time; not for several threads at once."""
 
-    name: str
-    """Name and version, for the record."""
-
     def read(self, image: "Image", dpi: float, layout: Layout = Layout.AUTOMATIC) -> list[Word]:
         """Return the words of a grey picture in reading order, boxes in its pixels; empty if there are none."""
 
@@ -75,6 +70,8 @@ class EngineChoice:
     """Folder of the trained data."""
     can_orient: bool = True
     """Whether the orientation data (`osd`) is installed."""
+    version: str = "tesseract"
+    """Name and version, for the record."""
 
     @property
     def in_memory(self) -> bool:
@@ -103,7 +100,8 @@ def choose_engine(languages: Sequence[str], environment: Mapping[str, str] = os.
                 packages=packages, installed=", ".join(sorted(installed - {"osd"})) or _("none")
             ),
         )
-    return EngineChoice(_engine_kind(), tuple(languages), str(tessdata), "osd" in installed)
+    kind, version = _installed_engine()
+    return EngineChoice(kind, tuple(languages), str(tessdata), "osd" in installed, version)
 
 
 def find_tessdata(environment: Mapping[str, str]) -> Path | None:
@@ -131,11 +129,17 @@ def languages_of(text: str) -> tuple[str, ...]:
     return names
 
 
-def _engine_kind() -> str:
-    if importlib.util.find_spec("tesserocr"):
-        return "tesserocr"
-    if importlib.util.find_spec("pytesseract") and shutil.which("tesseract"):
-        return "pytesseract"
+def _installed_engine() -> tuple[str, str]:
+    """Return which engine is there, the one that works in memory first, and its name and version."""
+    with contextlib.suppress(ImportError):
+        import tesserocr
+
+        return "tesserocr", f"tesseract {tesserocr.PyTessBaseAPI.Version()}"
+    if shutil.which("tesseract"):
+        with contextlib.suppress(ImportError):
+            import pytesseract
+
+            return "pytesseract", f"tesseract {pytesseract.get_tesseract_version()}"
     raise UsageError(
         _("No engine for text recognition is installed. Nothing was done."),
         advice=_("Install Repatria with its OCR part: pip install 'repatria[ocr]'."),
@@ -165,15 +169,13 @@ class _TesserocrEngine:
         self._tesserocr = tesserocr
         self._choice = choice
         tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
-        with _no_chatter():
-            self._reader = tesserocr.PyTessBaseAPI(path=choice.tessdata, lang="+".join(choice.languages))
-            self._orienter = (
-                tesserocr.PyTessBaseAPI(path=choice.tessdata, lang="osd", psm=tesserocr.PSM.OSD_ONLY)
-                if choice.can_orient
-                else None
-            )
+        self._reader = tesserocr.PyTessBaseAPI(path=choice.tessdata, lang="+".join(choice.languages))
+        self._orienter = (
+            tesserocr.PyTessBaseAPI(path=choice.tessdata, lang="osd", psm=tesserocr.PSM.OSD_ONLY)
+            if choice.can_orient
+            else None
+        )
         self._reader.SetVariable("debug_file", os.devnull)  # complaints about single pages; stderr has its own rules
-        self.name = f"tesseract {tesserocr.PyTessBaseAPI.Version()}"
 
     def read(self, image: "Image", dpi: float, layout: Layout = Layout.AUTOMATIC) -> list[Word]:
         """See Engine."""
@@ -236,7 +238,6 @@ class _PytesseractEngine:
         os.environ["TESSDATA_PREFIX"] = choice.tessdata
         self._pytesseract = pytesseract
         self._choice = choice
-        self.name = f"tesseract {pytesseract.get_tesseract_version()} (program)"
 
     def read(self, image: "Image", dpi: float, layout: Layout = Layout.AUTOMATIC) -> list[Word]:
         """See Engine."""
@@ -272,18 +273,3 @@ class _PytesseractEngine:
         except self._pytesseract.TesseractError:
             return None  # it says "too few characters" by failing
         return Upright(int(found["rotate"]) % 360, float(found["orientation_conf"]))
-
-
-@contextlib.contextmanager
-def _no_chatter() -> Iterator[None]:
-    """Silence what the C++ library writes to stderr while it loads: our stderr has rules of its own."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    silent = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(silent, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(silent)
-        os.close(kept)

@@ -7,6 +7,7 @@ child of its own, and what ends the child costs the unit it worked on, by name, 
 
 import contextlib
 import multiprocessing
+import os
 import resource
 import signal
 import threading
@@ -86,6 +87,13 @@ class Child:
         made: Made = _unpacked(outcome)
         return made
 
+    def kill(self) -> None:
+        """End the process from another thread than the one that calls."""
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(ValueError):  # just closed by its own thread
+                process.kill()
+
     def stop(self) -> None:
         """End the process, whatever it is doing."""
         if self._pipe is not None:
@@ -124,6 +132,12 @@ class Children:
                 self._all.append(child)
         return child.call(function, unit, seconds)
 
+    def kill(self) -> None:
+        """End every child, whatever it is doing: the call under way raises IsolationError."""
+        with self._lock:
+            for child in self._all:
+                child.kill()
+
     def close(self) -> None:
         """End every child; nothing may be under way."""
         with self._lock:
@@ -146,6 +160,7 @@ def preload() -> None:
 
 def _serve(pipe: Connection, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption stops
+    _be_silent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would be pages in clear on a disk
     with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of address space
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -156,6 +171,14 @@ def _serve(pipe: Connection, memory: int) -> None:
             outcome = _outcome(function, unit)
             signal.setitimer(signal.ITIMER_REAL, 0)
             pipe.send(outcome)
+
+
+def _be_silent() -> None:
+    """Let decoders complain to nobody: stdout and stderr have rules, and what they complain of may hold names."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def _outcome(function: Callable[[Any], Any], unit: Any) -> tuple[str, Any]:

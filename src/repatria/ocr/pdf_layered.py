@@ -11,7 +11,7 @@ from typing import Any
 
 from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, NumberObject
 
 from repatria.ocr.invisible_font import CharacterCodes
 from repatria.ocr.pdf_objects import add, fill_font, name, new_font, stream, written
@@ -24,8 +24,8 @@ _DEEPEST_TREE = 100
 def layered_pdf(original: bytes, pages: Sequence[PageText]) -> bytes | None:
     """Return the PDF with the words of `pages` (one for each of its pages) under its own; None if pypdf cannot.
 
-    Pages whose own text was kept get nothing, and a file that needs nothing stays as it is. One that is locked against
-    change only (owner password) is opened.
+    Pages that lay on their side or head are turned upright. Those whose own text was kept get nothing, and a file that
+    needs nothing stays as it is. One that is locked against change only (owner password) is opened.
     """
     if not any(_needs_layer(page) for page in pages):
         return original
@@ -53,8 +53,10 @@ def _layered(original: bytes, pages: Sequence[PageText]) -> bytes:
         if _needs_layer(text):
             crop = page.cropbox
             box = (float(crop.left), float(crop.bottom), float(crop.right), float(crop.top))
-            content = operators(text, ToUserSpace.of_page(text, box, page.rotation), codes)
-            _lay_under(writer, page, content, font)
+            rotation = (page.rotation + text.rotation) % 360
+            _lay_under(writer, page, operators(text, ToUserSpace.of_page(text, box, rotation), codes), font)
+            if text.rotation:
+                page[name("Rotate")] = NumberObject(rotation)
     fill_font(writer, font, codes)
     return written(writer)
 

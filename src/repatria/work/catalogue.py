@@ -79,6 +79,18 @@ class Catalogue:
         known = self.known(told.path)
         return known if known and known.fingerprint and known.fingerprint == self.fingerprint(told) else None
 
+    def holds_version(self, told: Object) -> bool:
+        """Return whether a known object, at whatever path, has this kind, size and version."""
+        mark = self.fingerprint(told)
+        return any(
+            self._journal.row(
+                f"SELECT 1 FROM {table} WHERE fingerprint=?"  # noqa: S608 -- two literal names
+                " AND number NOT IN (SELECT object FROM tombstones) LIMIT 1",
+                mark,
+            )
+            for table in ("taken", "catalogue")
+        )
+
     def begin_listing(self) -> None:
         """Begin to see which known objects are still there."""
         with self._lock:

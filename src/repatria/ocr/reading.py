@@ -1,0 +1,164 @@
+"""From one scan to its documents: pages read side by side in child processes, what fails costs itself only."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from repatria.errors import FindingsError
+from repatria.i18n import _
+from repatria.ocr.document import Derived, DocumentTask, derive
+from repatria.ocr.engine import EngineChoice
+from repatria.ocr.intake import Inspection, Shelf, inspect
+from repatria.ocr.isolation import Children, Ending, IsolationError
+from repatria.ocr.memory import SharedBytes
+from repatria.ocr.page import PageTask, ReadPage, picture_page, read_page
+from repatria.ocr.picture import UnreadablePageError
+from repatria.ocr.words import PageText
+from repatria.work.stop import Reason, StopSignal
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+PAGE_SECONDS = 180.0
+INSPECTION_SECONDS = 60.0
+DERIVING_SECONDS = 120.0
+DERIVING_SECONDS_A_PAGE = 3.0
+_MISSING_PAGE = (1240, 1754, 150.0)
+"""Width, height and resolution of the blank A4 sheet that stands for a page which cannot be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is wrong with a scan."""
+
+    detail: str
+    """Translated; holds no name."""
+    page: int | None = None
+    """None: with the scan as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadScan:
+    """What became of a scan."""
+
+    pages: tuple[PageText, ...] = ()
+    derived: Derived | None = None
+    """None if nothing of it could be read."""
+    troubles: tuple[Trouble, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads scans; its methods may be called from several threads, one for each scan under way."""
+
+    engine: EngineChoice
+    pages: Executor
+    """Runs what is done with single pages."""
+    children: Children
+    """A child process for each of that executor's threads."""
+    stop: StopSignal = field(default_factory=StopSignal)
+    again: bool = False
+    """Read pages of PDFs though they have a good text of their own."""
+    inspected: Callable[[int], None] = lambda _pages: None
+    """Told how many pages a scan has, once that is known."""
+    advanced: Callable[[int], None] = lambda _pages: None
+    """Told of each page that was worked."""
+
+    def read(self, data: bytes, shelf: Shelf) -> ReadScan:
+        """Read a scan and make its documents; never raises for what is wrong with the scan itself.
+
+        StoppedError once a stop is asked for.
+        """
+        shared = SharedBytes.of(data)
+        try:
+            inspection = self._call(inspect, shared, INSPECTION_SECONDS)
+            self.inspected(len(inspection.frames))
+            return self._read_pages(shared, inspection, shelf)
+        except (FindingsError, IsolationError) as error:
+            self.stop.raise_if_requested()
+            return ReadScan(troubles=(Trouble(reason_of(error)),))
+        finally:
+            shared.close()
+
+    def give_up(self) -> None:
+        """End what is under way: every call of `read` raises soon."""
+        self.stop.request(Reason.FAILURE)
+        self.children.kill()
+
+    def _read_pages(self, shared: SharedBytes, inspection: Inspection, shelf: Shelf) -> ReadScan:
+        tasks = [
+            PageTask(shared, inspection.form, number, frame, self.engine, self.again)
+            for number, frame in enumerate(inspection.frames, 1)
+        ]
+        futures = [self.pages.submit(self._read_page, task) for task in tasks]
+        try:
+            results = [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+        troubles = tuple(trouble for _page, trouble in results if trouble is not None)
+        if all(page is None for page, _trouble in results):
+            return ReadScan(troubles=troubles)
+        pages = tuple(page or _missing(number) for number, (page, _trouble) in enumerate(results, 1))
+        derived = self._derive(shared, inspection, pages, shelf)
+        if not derived.layered:
+            troubles += (Trouble(_("Its words could not be laid into the PDF; they are in the text and in ALTO.")),)
+        return ReadScan(tuple(page.text for page in pages), derived, troubles)
+
+    def _read_page(self, task: PageTask) -> tuple[ReadPage | None, Trouble | None]:
+        """Work one page, in a thread of the executor; of a page that ends the engine, keep the picture."""
+        self.stop.raise_if_requested()
+        try:
+            return self.children.call(read_page, task, PAGE_SECONDS), None
+        except UnreadablePageError as error:
+            return None, Trouble(reason_of(error), task.number)
+        except IsolationError as error:
+            self.stop.raise_if_requested()
+            return self._picture_of(task), Trouble(reason_of(error), task.number)
+        finally:
+            self.advanced(1)
+
+    def _picture_of(self, task: PageTask) -> ReadPage | None:
+        try:
+            return self.children.call(picture_page, task, PAGE_SECONDS)
+        except (UnreadablePageError, IsolationError):
+            return None
+
+    def _derive(
+        self, shared: SharedBytes, inspection: Inspection, pages: tuple[ReadPage, ...], shelf: Shelf
+    ) -> Derived:
+        task = DocumentTask(
+            scan=shared,
+            form=inspection.form,
+            pages=pages,
+            file_name=shelf.file_name,
+            title=shelf.title,
+            languages=self.engine.languages,
+            engine=self.engine.version,
+            made=datetime.now(UTC),
+        )
+        return self._call(derive, task, DERIVING_SECONDS + DERIVING_SECONDS_A_PAGE * len(pages))
+
+    def _call(self, function: Callable[[Given], Made], unit: Given, seconds: float) -> Made:
+        future: Future[Made] = self.pages.submit(self.children.call, function, unit, seconds)
+        return future.result()
+
+
+def reason_of(error: FindingsError | IsolationError) -> str:
+    """Return one translated sentence for what went wrong with a scan or page."""
+    if isinstance(error, FindingsError):
+        return f"{error.message} {error.advice}".rstrip()
+    return {
+        Ending.CRASHED: _("Its decoder or the engine crashed on it; the file may be damaged or hostile."),
+        Ending.TIMED_OUT: _("It took longer than a page may take, and was given up."),
+        Ending.OUT_OF_MEMORY: _("It needs more memory than a page may have."),
+        Ending.RAISED: _("It could not be read ({reason}).").format(reason=error.reason),
+    }[error.ending]
+
+
+def _missing(number: int) -> ReadPage:
+    width, height, dpi = _MISSING_PAGE
+    return ReadPage(PageText(number, width, height, dpi, flags=("failed",)), None)

@@ -1,0 +1,48 @@
+"""Which files this machine need not read again: those that it digitised as they are now.
+
+A file of keyed hashes in the dataset's state folder, appended to. It saves time only: what it wrongly lacks is read and
+then known by its digest; what it holds counts only while the archive still has the scan.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from repatria.model import Object
+from repatria.work.catalogue import Catalogue
+from repatria.work.journal import MARK_LENGTH
+
+FILE_NAME = "scans.seen"
+_RECORD = 2 * MARK_LENGTH
+
+
+class SeenScans:
+    """The memory of files; for use by one run at a time, from any of its threads."""
+
+    def __init__(self, file: Path, catalogue: Catalogue) -> None:
+        self._file = file
+        self._catalogue = catalogue
+        kept = b""
+        with suppress(FileNotFoundError):
+            kept = file.read_bytes()
+        whole = len(kept) - len(kept) % _RECORD  # a power cut may have torn the last record
+        self._records = {kept[start : start + _RECORD] for start in range(0, whole, _RECORD)}
+        self._torn = whole != len(kept)
+
+    def holds(self, told: Object, original: str) -> bool:
+        """Return whether a file, unchanged since, stands in the archive as the object `original`."""
+        return self._record(told) in self._records and self._catalogue.known(original) is not None
+
+    def add(self, told: Object) -> None:
+        """Remember a file whose documents are stored."""
+        record = self._record(told)
+        if len(record) != _RECORD or record in self._records:
+            return
+        if self._torn:
+            self._file.write_bytes(b"".join(sorted(self._records)))
+            self._torn = False
+        self._records.add(record)
+        with self._file.open("ab") as stream:
+            stream.write(record)
+
+    def _record(self, told: Object) -> bytes:
+        return self._catalogue.path_mark(told.path) + self._catalogue.fingerprint(told)

@@ -1,0 +1,233 @@
+"""Putting documents into volumes: whole documents, the original last, so that what is known of it is known of all."""
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+
+from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
+from repatria.bundle.volume import CUT_ABOVE, VolumeBuilder, largest_part, member_overhead, member_span
+from repatria.model import Object
+from repatria.ocr.document import Derived
+from repatria.ocr.folding import indexed_grams, indexed_stems
+from repatria.ocr.intake import Shelf
+from repatria.ocr.words import PageText
+from repatria.work.bundling import BundleRun
+
+SAVE_AFTER = 20.0
+"""Seconds after which finished documents go to the target though their volume has room: a power cut loses no more."""
+_SALT_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A digitised scan, ready to be stored."""
+
+    shelf: Shelf
+    source: str
+    original: Object
+    """As its source told of it."""
+    data: bytes = field(repr=False)
+    sha256: bytes
+    derived: Derived = field(repr=False)
+    pages: tuple[PageText, ...]
+    languages: tuple[str, ...]
+    description: str | None
+    """JSON."""
+
+
+def version_of(sha256: bytes) -> str:
+    """Return the version under which an original stands in the catalogue: its digest, wherever it lies."""
+    return f"sha256:{sha256.hex()}"
+
+
+class Shelving:
+    """Fills volumes document by document and has them stored behind the reading; used by one thread.
+
+    Used as a context: what is on its way when the block ends is waited for, whatever ended it.
+    """
+
+    def __init__(
+        self, run: BundleRun, stored: Callable[[Finished], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._run = run
+        self._stored = stored
+        self._clock = clock
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix="volume")
+        self._sending: Future[None] | None = None
+        self._volume: VolumeBuilder | None = None
+        self._begun = 0.0
+        self._objects: list[ObjectRow] = []
+        self._members: list[MemberRow] = []
+        self._documents: list[DocumentRow] = []
+        self._pages: list[PageRow] = []
+        self._finished: list[Finished] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sender.shutdown(wait=True)
+        if self._volume is not None:
+            self._run.drop(self._volume)
+            self._volume = None
+
+    def add(self, finished: Finished) -> int:
+        """Put one document into the volumes and return its original's object number.
+
+        What goes wrong with the target is raised by a later call.
+        """
+        shelf, number = finished.shelf, self._run.next_document_number()
+        told = finished.original
+        alto = self._place(finished, _derived(told, shelf.alto, finished.derived.alto, "application/xml"))
+        text = self._place(finished, _derived(told, shelf.text, finished.derived.text, "text/plain; charset=utf-8"))
+        pdf = self._place(finished, _derived(told, shelf.pdf, finished.derived.pdf, "application/pdf"))
+        kept = replace(told, path=shelf.original, version=version_of(finished.sha256), size=len(finished.data))
+        original = self._place(finished, (kept, finished.data))
+        confidences = [page.confidence for page in finished.pages if page.confidence is not None]
+        self._documents.append(
+            DocumentRow(
+                number=number,
+                cote=shelf.cote,
+                dossier=shelf.dossier,
+                title=shelf.title,
+                dates=None,
+                description=finished.description,
+                original=original,
+                pdf=pdf,
+                text=text,
+                alto=alto,
+                pages=len(finished.pages),
+                languages="+".join(finished.languages),
+                confidence=sum(confidences) / len(confidences) if confidences else None,
+            )
+        )
+        self._pages += [page_row(number, page, finished.languages) for page in finished.pages]
+        self._finished.append(finished)
+        if self._clock() - self._begun >= SAVE_AFTER:
+            self.save()
+        return original
+
+    def save(self) -> None:
+        """Send what waits to the target, and wait for what was sent before."""
+        if self._volume is not None and self._members:
+            self._send(full=False)
+
+    def settle(self) -> None:
+        """Wait until everything is stored; raises what went wrong."""
+        self.save()
+        self._await_sent()
+
+    def _place(self, finished: Finished, item: tuple[Object, bytes]) -> int:
+        """Put one object into volumes, cut where they end if it is large; return its number."""
+        told, data = item
+        number = self._run.next_object_number()
+        self._write(told, self._run.member_name(told.path, number), number, data)
+        row = ObjectRow.of(
+            told,
+            number=number,
+            source=finished.source,
+            sha256=hashlib.sha256(data).digest(),
+            salt=secrets.token_bytes(_SALT_LENGTH),
+            recognised=told.content_type,
+        )
+        self._objects.append(row)
+        return number
+
+    def _write(self, told: Object, name: str, number: int, data: bytes) -> None:
+        """Write one object: whole, in the next volume if need be, or cut where volumes end if it is large."""
+        if len(data) <= CUT_ABOVE and not self._fits(told, name, len(data)):
+            self._send(full=True)
+        if self._fits(told, name, len(data)):
+            self._write_member(told, name, number, data)
+            return
+        start, part = 0, 1
+        while start < len(data):
+            rest, room = len(data) - start, self._open_volume().room
+            fits = member_span(told, name, rest, part) <= room
+            length = rest if fits else largest_part(room, member_overhead(told, name, part, rest))
+            if length:
+                self._write_member(told, name, number, data[start : start + length], part=part, start=start)
+                start, part = start + length, part + 1
+            if start < len(data):
+                self._send(full=True)
+
+    def _write_member(
+        self, told: Object, name: str, number: int, data: bytes, *, part: int = 0, start: int = 0
+    ) -> None:
+        volume = self._open_volume()
+        volume.begin(told, name, number=number, length=len(data), part=part, start=start)
+        volume.write(data)
+        self._members.append(volume.end())
+
+    def _fits(self, told: Object, name: str, length: int) -> bool:
+        return member_span(told, name, length) <= self._open_volume().room
+
+    def _open_volume(self) -> VolumeBuilder:
+        if self._volume is None:
+            self._volume = self._run.volume()
+            self._begun = self._clock()
+        return self._volume
+
+    def _send(self, *, full: bool) -> None:
+        """Hand the volume to the thread that stores; one is on its way at a time, in order."""
+        volume = self._volume
+        if volume is None:
+            return
+        self._await_sent()
+        content = (self._objects, self._members, self._documents, self._pages, self._finished)
+        self._volume = None
+        self._objects, self._members, self._documents, self._pages, self._finished = [], [], [], [], []
+        self._sending = self._sender.submit(self._store, volume, *content, last=not full)
+
+    def _store(
+        self,
+        volume: VolumeBuilder,
+        objects: Sequence[ObjectRow],
+        members: Sequence[MemberRow],
+        documents: Sequence[DocumentRow],
+        pages: Sequence[PageRow],
+        finished: Sequence[Finished],
+        *,
+        last: bool,
+    ) -> None:
+        self._run.store(volume, objects, members, documents=documents, pages=pages, last=last)
+        for each in finished:
+            self._stored(each)
+        self._run.publish_if_due()
+
+    def _await_sent(self) -> None:
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            sending.result()
+
+
+def page_row(document: int, page: PageText, languages: tuple[str, ...]) -> PageRow:
+    """Return the index's row of a page."""
+    text = page.text
+    return PageRow(
+        document=document,
+        page=page.number,
+        width=page.width,
+        height=page.height,
+        dpi=float(page.dpi),
+        rotation=page.rotation,
+        words=len(page.words),
+        confidence=page.confidence,
+        flags=json.dumps(list(page.flags)),
+        text=text,
+        stems=indexed_stems(text, languages),
+        grams=indexed_grams(text),
+    )
+
+
+def _derived(original: Object, path: str, data: bytes, content_type: str) -> tuple[Object, bytes]:
+    told = Object(path, len(data), mtime_ns=original.mtime_ns, mode=0o644, content_type=content_type)
+    return told, data
