@@ -1,8 +1,5 @@
 """`copy`: bringing a dataset home."""
 
-import os
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -13,7 +10,8 @@ import typer
 from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
-from repatria.errors import RepatriaError, StoppedError, UsageError, worst
+from repatria.cli.runs import audited, ending_soon, opened_run
+from repatria.errors import StoppedError, UsageError, worst
 from repatria.i18n import _, ngettext
 
 if TYPE_CHECKING:
@@ -26,10 +24,6 @@ if TYPE_CHECKING:
     from repatria.work.bundling import BundleRun
     from repatria.work.patience import Patience
     from repatria.work.state import StateFolder
-    from repatria.work.stop import StopSignal
-
-SECONDS_TO_END = 10.0
-"""How long after a stop this process may live: a transfer that hangs must not hold up a shutdown."""
 
 
 def register(app: typer.Typer) -> None:
@@ -65,7 +59,7 @@ def register(app: typer.Typer) -> None:
         wishes = Wishes(rate(bandwidth), window, until_clock(until, described))
         if dry_run:
             return _show_survey(out, described, settings)
-        with _audited(out, described, settings) as facts:
+        with audited(out, settings, "copy", described.id) as facts:
             result = _copy(out, described, settings, wishes, wait=wait, workers=workers)
             facts.update(bundle=result.uri or "", objects=result.objects, bytes=result.bytes, gone=result.gone)
             facts["findings"] = len(result.findings)
@@ -86,7 +80,7 @@ def _copy(
 
     state = StateFolder(settings.state)
     with ExitStack() as stack:
-        stop = stack.enter_context(_ending_soon(StopSignal()))
+        stop = stack.enter_context(ending_soon(StopSignal()))
         stack.enter_context(dataset_lock(state, manifest.id))
         pacing = Pacing(manifest, wishes, stop, lambda: find_manifest(str(manifest.file), settings))
         progress = stack.enter_context(shown_progress(out))
@@ -141,34 +135,23 @@ def _opened_run(
     patience: "Patience",
 ) -> "Iterator[BundleRun]":
     """Open the dataset's bundle in the making, with the keys that its manifest names."""
-    from repatria.cli.context import ask_passphrase, open_target
+    from repatria.cli.context import open_target
     from repatria.crypt.recipient import load_recipients
     from repatria.migrate.facts import dataset_facts, source_facts
-    from repatria.work.bundling import BundleRun
-    from repatria.work.signing import choose_signer
 
     recipients = load_recipients(manifest.encryption.recipients, manifest.file.parent)
-    if len(recipients) == 1:
-        out.warn(_("There is one recipient: if that key is lost, all is lost. Name a second, kept by someone else."))
-    chosen = choose_signer(manifest.encryption.signer, state, ask_passphrase)
-    if chosen.made:
-        out.say(_("A key that signs was made: {file}. For those who verify:").format(file=chosen.file))
-        out.say(chosen.allowed_line)
-    target = open_target(manifest)
-    try:
-        with BundleRun.open(
-            dataset_facts(manifest),
-            target,
-            recipients=recipients,
-            signer=chosen.signer,
-            state=state,
-            sources=source_facts(sources),
-            volume_size=manifest.transfer.volume_size,
-            patience=patience,
-        ) as run:
-            yield run
-    finally:
-        target.close()
+    with opened_run(
+        out,
+        dataset_facts(manifest),
+        open_target(manifest),
+        recipients=recipients,
+        signer=manifest.encryption.signer,
+        state=state,
+        sources=source_facts(sources),
+        volume_size=manifest.transfer.volume_size,
+        patience=patience,
+    ) as run:
+        yield run
 
 
 def _await_window(out: Output, pacing: "Pacing", *, wait: bool) -> None:
@@ -253,53 +236,3 @@ def _refuse_archive(manifest: "Manifest") -> None:
             _("{dataset} is an archive of scans.").format(dataset=manifest.id),
             advice=_("Read it with: repatria ocr {dataset}").format(dataset=manifest.id),
         )
-
-
-@contextmanager
-def _audited(out: Output, manifest: "Manifest", settings: "Settings") -> "Iterator[dict[str, str | int]]":
-    """Append to the audit log how the run ended, whatever ended it; the body fills in what it did."""
-    from repatria.work.audit import record
-    from repatria.work.state import StateFolder
-
-    facts: dict[str, str | int] = {"code": 70}
-    try:
-        yield facts
-    except RepatriaError as error:
-        facts["code"] = error.code
-        raise
-    except KeyboardInterrupt:
-        facts["code"] = 130
-        raise
-    finally:
-        code = int(facts.pop("code"))
-        try:
-            record(StateFolder(settings.state), "copy", manifest.id, code, **facts)
-        except RepatriaError as error:
-            out.warn(error.message)
-
-
-@contextmanager
-def _ending_soon(stop: "StopSignal") -> "Iterator[StopSignal]":
-    """Listen for signals, and see to it that the process ends soon after one.
-
-    A store's library may be in the middle of a request that nothing can interrupt; the journal is made for being cut
-    off at any instant, so the process then ends where it is.
-    """
-    from repatria.work.stop import Reason
-
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.2):
-            if stop.reason in (Reason.SIGNAL, Reason.KEYBOARD):
-                break
-        if stop.reason in (Reason.SIGNAL, Reason.KEYBOARD):
-            time.sleep(SECONDS_TO_END)
-            os._exit(stop.error().code)
-
-    threading.Thread(target=watch, name="watch for the end", daemon=True).start()
-    with stop:
-        try:
-            yield stop
-        finally:
-            over.set()

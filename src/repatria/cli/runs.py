@@ -1,0 +1,118 @@
+"""What commands that write bundles do around their work: listen for signals, log how it ended, open the bundle."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repatria.cli.output import Output
+from repatria.errors import RepatriaError
+from repatria.i18n import _
+
+if TYPE_CHECKING:
+    from repatria.bundle.statement import DatasetFacts, SourceFacts
+    from repatria.crypt.recipient import Recipient
+    from repatria.settings import Settings
+    from repatria.store.base import Store
+    from repatria.work.bundling import BundleRun
+    from repatria.work.patience import Patience
+    from repatria.work.state import StateFolder
+    from repatria.work.stop import StopSignal
+
+SECONDS_TO_END = 10.0
+"""How long after a stop this process may live: a transfer that hangs must not hold up a shutdown."""
+
+
+@contextmanager
+def opened_run(  # noqa: PLR0913 -- a bundle is made of these
+    out: Output,
+    facts: "DatasetFacts",
+    target: "Store",
+    *,
+    recipients: "Sequence[Recipient]",
+    signer: Path | None,
+    state: "StateFolder",
+    sources: "Sequence[SourceFacts]",
+    volume_size: int,
+    patience: "Patience",
+) -> "Iterator[BundleRun]":
+    """Open the dataset's bundle in the making and close its target at the end; warn of what may be regretted."""
+    from repatria.cli.context import ask_passphrase
+    from repatria.work.bundling import BundleRun
+    from repatria.work.signing import choose_signer
+
+    try:
+        if len(recipients) == 1:
+            out.warn(
+                _("There is one recipient: if that key is lost, all is lost. Name a second, kept by someone else.")
+            )
+        chosen = choose_signer(signer, state, ask_passphrase)
+        if chosen.made:
+            out.say(_("A key that signs was made: {file}. For those who verify:").format(file=chosen.file))
+            out.say(chosen.allowed_line)
+        with BundleRun.open(
+            facts,
+            target,
+            recipients=recipients,
+            signer=chosen.signer,
+            state=state,
+            sources=sources,
+            volume_size=volume_size,
+            patience=patience,
+        ) as run:
+            yield run
+    finally:
+        target.close()
+
+
+@contextmanager
+def audited(out: Output, settings: "Settings", command: str, dataset_id: str) -> "Iterator[dict[str, str | int]]":
+    """Append to the audit log how the run ended, whatever ended it; the body fills in what it did."""
+    from repatria.work.audit import record
+    from repatria.work.state import StateFolder
+
+    facts: dict[str, str | int] = {"code": 70}
+    try:
+        yield facts
+    except RepatriaError as error:
+        facts["code"] = error.code
+        raise
+    except KeyboardInterrupt:
+        facts["code"] = 130
+        raise
+    finally:
+        code = int(facts.pop("code"))
+        try:
+            record(StateFolder(settings.state), command, dataset_id, code, **facts)
+        except RepatriaError as error:
+            out.warn(error.message)
+
+
+@contextmanager
+def ending_soon(stop: "StopSignal") -> "Iterator[StopSignal]":
+    """Listen for signals, and see to it that the process ends soon after one.
+
+    A store's library may be in the middle of a request that nothing can interrupt; the journal is made for being cut
+    off at any instant, so the process then ends where it is.
+    """
+    from repatria.work.stop import Reason
+
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            if stop.reason in (Reason.SIGNAL, Reason.KEYBOARD):
+                break
+        if stop.reason in (Reason.SIGNAL, Reason.KEYBOARD):
+            time.sleep(SECONDS_TO_END)
+            os._exit(stop.error().code)
+
+    threading.Thread(target=watch, name="watch for the end", daemon=True).start()
+    with stop:
+        try:
+            yield stop
+        finally:
+            over.set()
