@@ -21,7 +21,7 @@ from repatria.i18n import _
 from repatria.progress import SILENT, Progress
 from repatria.verify.fixity import in_order, judged
 from repatria.verify.ledger import ObjectLedger
-from repatria.verify.report import SIGNATURE_FAILED, Verdict, altered, unexpected
+from repatria.verify.report import SIGNATURE_FAILED, Verdict, altered
 
 _FETCHERS = 3
 """Volumes fetched ahead of the one being opened, as far as they fit `_MEMORY`: they are whole in memory."""
@@ -41,7 +41,6 @@ class DeepCheck:
     objects_read: int = 0
     _bytes: int = field(default=0, init=False)
     _objects: int = field(default=0, init=False)
-    _described: set[str] = field(default_factory=set, init=False)
 
     def run(self) -> Iterator[Verdict]:
         """Yield what is wrong; NoMatchError if the identities do not open this bundle."""
@@ -56,9 +55,6 @@ class DeepCheck:
         for entry, index in zip(self.bundle.statement.indexes, self.bundle.indexes(), strict=True):
             yield from self._check_volumes(entry, index, ledger)
             yield from self._check_objects(index, ledger)
-        for path in self.digests:
-            if layout.VOLUME.match(path) and path not in self._described:
-                yield unexpected(self._subject(path), _("No index describes it."))
         yield from self._check_statement()
 
     def _all_indexes(self) -> bool:
@@ -92,7 +88,6 @@ class DeepCheck:
         rows = []
         for row in index.volumes():
             path = layout.volume_path(row.number)
-            self._described.add(path)
             in_range = entry.first_volume <= row.number <= entry.last_volume
             if not in_range or self.digests.get(path, row.sha256) != row.sha256:
                 yield altered(self._subject(path), _("Index and manifest do not agree about it."))
