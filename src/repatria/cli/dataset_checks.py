@@ -67,10 +67,11 @@ def _recipients(manifest: "Manifest") -> Check:
     except RepatriaError as error:
         return failed("recipients", error)
     count = ngettext("{count} recipient", "{count} recipients", len(recipients)).format(count=len(recipients))
+    kinds = {"hybrid": _("post-quantum hybrid"), "classic": _("classical")}
     return Check(
         "recipients",
         State.OK,
-        _("Bundles can be opened by: {count}, {kind}").format(count=count, kind=recipients[0].kind),
+        _("Bundles can be opened by: {count}, {kind}").format(count=count, kind=kinds.get(recipients[0].kind, "")),
     )
 
 

@@ -12,7 +12,7 @@
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
@@ -77,8 +77,7 @@ class Output:
     def record(self, record_type: str, **fields: Any) -> None:
         """Write one JSON line of a result; nothing for people."""
         if self.json:
-            line = json.dumps({"type": record_type, "v": JSON_VERSION, **fields}, ensure_ascii=False, default=str)
-            print(printable(line), file=self.stdout, flush=True)
+            print(json_line(record_type, fields), file=self.stdout, flush=True)
 
     def text(self, line: str) -> None:
         """Write one line of a result for people; nothing with `--json`."""
@@ -132,7 +131,8 @@ class Output:
             subject = finding.subject
             if finding.path and self.names:
                 subject = f"{subject} ({finding.path})"
-            self.say(f"{_(FINDING_WORDS[finding.kind])}: {subject}. {finding.detail}".rstrip())
+            told = _("{kind}: {subject}. {detail}")
+            self.say(told.format(kind=_(FINDING_WORDS[finding.kind]), subject=subject, detail=finding.detail).rstrip())
 
     def error(self, error: RepatriaError) -> None:
         """Write one error and its advice to stderr."""
@@ -166,8 +166,7 @@ class Output:
         self.record("summary", code=code, **fields)
 
     def _stderr_record(self, record_type: str, **fields: Any) -> None:
-        line = json.dumps({"type": record_type, "v": JSON_VERSION, **fields}, ensure_ascii=False, default=str)
-        print(printable(line), file=self.stderr, flush=True)
+        print(json_line(record_type, fields), file=self.stderr, flush=True)
 
 
 def _mark(message: str) -> str:
@@ -186,15 +185,30 @@ FINDING_WORDS = {
 }
 
 
+def json_line(record_type: str, fields: Mapping[str, Any]) -> str:
+    """Return one JSON line, fit for any terminal: what is not printable is escaped as JSON does, names included.
+
+    A byte of a name that is not UTF-8 is the lone surrogate that Python and the model have for it.
+    """
+    record = {"type": record_type, "v": JSON_VERSION, **fields}
+    line = json.dumps(record, ensure_ascii=False, default=str)
+    return line if line.isprintable() else json.dumps(record, default=str)
+
+
+NO_BREAK_SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+"""Between the digits of a French number."""
+
+
 def printable(text: str) -> str:
     """Make text safe for any terminal: no control characters, no lone surrogates, whatever an object's name holds."""
     if text.isprintable():
         return text
-    return "".join(
-        character
-        if character.isprintable()
-        else f"\\x{ord(character) - 0xDC00:02x}"
-        if 0xDC80 <= ord(character) <= 0xDCFF
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
+    return "".join(_shown(character) for character in text)
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character in NO_BREAK_SPACES:
+        return character
+    if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
