@@ -174,7 +174,7 @@ def test_two_indexes_that_changed_places_are_refused(made: Made) -> None:
 @pytest.mark.parametrize("at", [300, 500_000, 1_000_000])
 def test_a_flipped_bit_in_a_volume_is_found_by_whom_it_concerns(made: Made, at: int) -> None:
     made.store.change(made.path("data/vol-000002.tar.age"), flipped(at))
-    with pytest.raises(CryptError):
+    with pytest.raises(CryptError, match=r"data/vol-000002\.tar\.age of the bundle"):
         list(made.bundle.read_object(made.row("big")))
     assert b"".join(made.bundle.read_object(made.row("a/b.txt"))) == b"hello"
 

@@ -4,17 +4,18 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 
 from repatria.bundle import layout
 from repatria.bundle.ahead import ReadAhead
-from repatria.bundle.errors import AlteredError, BrokenChainError, MalformedError
+from repatria.bundle.errors import AlteredError, BrokenChainError, BundleError, MalformedError
 from repatria.bundle.files import BundleFolder, FileRanges
 from repatria.bundle.index import Index, IndexMeta
 from repatria.bundle.rows import MemberRow, ObjectRow, VolumeRow, path_bytes
 from repatria.bundle.statement import MAX_DOCUMENT, NAMESPACE, IndexEntry, Statement, parse_statement
 from repatria.crypt import sshsig
+from repatria.crypt.errors import NoMatchError
 from repatria.crypt.identity import Identity
 from repatria.crypt.seek import DecryptingReader
 from repatria.crypt.sshsig import SigningKey
@@ -171,14 +172,29 @@ class Bundle:
 
     def _open_index(self, number: int, entry: IndexEntry) -> Index:
         head = bytes.fromhex(entry.head_sha256)
-        index = Index(
-            DecryptingReader(FileRanges(self.folder, entry.name, entry.size), self.identities, head_sha256=head)
-        )
+        with self._naming(entry.name):
+            ranges = FileRanges(self.folder, entry.name, entry.size)
+            index = Index(DecryptingReader(ranges, self.identities, head_sha256=head))
         expected = IndexMeta(self.dataset_id, self.bundle_id, number, entry.first_volume, entry.last_volume)
         if index.meta != expected or entry.name != layout.index_path(number):
             index.close()
             raise MalformedError(_("{path} is the index of something else.").format(path=entry.name))
         return index
+
+    @contextmanager
+    def _naming(self, path: str) -> Iterator[None]:
+        """Say which file it is where decrypting one fails."""
+        try:
+            yield
+        except (BundleError, NoMatchError):
+            raise
+        except CryptError as error:
+            raise type(error)(
+                _("{path} of the bundle {bundle}: {message}").format(
+                    path=path, bundle=self.bundle_id, message=error.message
+                ),
+                advice=_("Run `repatria verify` on the bundle; restore the file from a second copy of it."),
+            ) from error
 
     def _likely_order(self, count: int) -> list[int]:
         """Return the indexes to ask for an object's members: that of the object before, then the latest first."""
@@ -195,8 +211,9 @@ class Bundle:
         for member, volume in self.places(row) if start < end else ():
             first, last = max(start, member.start), min(end, member.start + member.length)
             for at in range(first, last, _PIECE):
-                offset = member.offset + at - member.start
-                yield self._volume(volume).read_at(offset, min(_PIECE, last - at))
+                with self._naming(layout.volume_path(volume.number)):
+                    piece = self._volume(volume).read_at(member.offset + at - member.start, min(_PIECE, last - at))
+                yield piece
 
     def _volume(self, volume: VolumeRow) -> ReadAhead:
         with self._lock:
