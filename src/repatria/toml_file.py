@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from repatria.errors import ManifestError
 from repatria.i18n import _, ngettext
+from repatria.reasons import reason_of
 
 Location = tuple[str | int, ...]
 """Where a value stands: `("source", 0, "uri")` is `uri` in the first `[[source]]`."""
@@ -50,7 +51,7 @@ def read_tables(file: Path) -> tuple[dict[str, Any], str]:
             content = stream.read(MAXIMUM_SIZE + 1)
     except OSError as error:
         raise ManifestError(
-            _("{file} cannot be read: {reason}.").format(file=file, reason=error.strerror),
+            _("{file} cannot be read: {reason}.").format(file=file, reason=reason_of(error)),
             advice=_("Check the path and its permissions."),
         ) from error
     if len(content) > MAXIMUM_SIZE:

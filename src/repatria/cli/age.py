@@ -19,6 +19,7 @@ from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.reasons import reason_of
 
 if TYPE_CHECKING:
     from repatria.crypt.armor import Writable
@@ -112,7 +113,7 @@ def _input(path: Path | None, output: Path | None) -> Iterator[BinaryIO]:
         same = output is not None and output.exists() and os.path.samestat(os.fstat(file.fileno()), output.stat())
     except OSError as error:
         raise UsageError(
-            _("{file} cannot be read: {reason}.").format(file=path, reason=error.strerror),
+            _("{file} cannot be read: {reason}.").format(file=path, reason=reason_of(error)),
             advice=_("Check the path; nothing was written."),
         ) from error
     with file:

@@ -19,6 +19,7 @@ from repatria.cli.output import LOG, Output
 from repatria.cli.spoken import SpokenCommand
 from repatria.errors import InternalError, InterruptedByUserError, RepatriaError
 from repatria.i18n import _
+from repatria.reasons import reason_of
 
 Command = Callable[..., int | None]
 Language = Literal["fr", "en"]
@@ -115,7 +116,7 @@ def _open_log(log_file: Path | None) -> None:
         handler = logging.FileHandler(log_file, encoding="utf-8")
     except OSError as error:
         raise UsageError(
-            _("The log file {file} cannot be written: {reason}.").format(file=log_file, reason=error.strerror),
+            _("The log file {file} cannot be written: {reason}.").format(file=log_file, reason=reason_of(error)),
             advice=_("Give --log-file a path in a folder that you may write to."),
         ) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -11,6 +11,7 @@ from repatria.cli.output import Column, Output
 from repatria.cli.spoken import SpokenGroup
 from repatria.errors import UsageError, worst
 from repatria.i18n import _
+from repatria.reasons import reason_of
 
 if TYPE_CHECKING:
     from repatria.crypt.recipient import Recipient
@@ -135,7 +136,7 @@ def _beginning(file: Path) -> bytes:
             return stream.read(64 * 1024)
     except OSError as error:
         raise UsageError(
-            _("{file} cannot be read: {reason}.").format(file=file, reason=error.strerror),
+            _("{file} cannot be read: {reason}.").format(file=file, reason=reason_of(error)),
             advice=_("Give the path of a key file."),
         ) from error
 

@@ -10,6 +10,7 @@ from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.errors import UsageError
 from repatria.i18n import _, language
+from repatria.reasons import reason_of
 
 EXAMPLES = Path(__file__).parents[1] / "manifests"
 """In an installed package; in the project itself `manifests/` at its top."""
@@ -58,7 +59,7 @@ def write_manifest(dataset_id: str, example: str, folder: Path) -> Path:
         ) from error
     except OSError as error:
         raise UsageError(
-            _("{file} cannot be written: {reason}.").format(file=file, reason=error.strerror),
+            _("{file} cannot be written: {reason}.").format(file=file, reason=reason_of(error)),
             advice=_("Run the command in a folder that you may write to."),
         ) from error
     return file

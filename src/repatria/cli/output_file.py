@@ -11,6 +11,7 @@ from pathlib import Path
 
 from repatria.errors import FullError, RefusedError, RepatriaError, UsageError
 from repatria.i18n import _
+from repatria.reasons import reason_of
 
 Buffer = bytes | bytearray | memoryview
 
@@ -47,7 +48,7 @@ class OutputFile:
                 advice=_("Free some space, or choose another disk with -o."),
             )
         return RefusedError(
-            _("{file} was not written: {reason}.").format(file=self._path, reason=error.strerror),
+            _("{file} was not written: {reason}.").format(file=self._path, reason=reason_of(error)),
             advice=_("Check the disk, or choose another place with -o."),
         )
 
@@ -67,7 +68,7 @@ def output_file(path: Path) -> Iterator[OutputFile]:
         file = _opened(aside, direct)
     except OSError as error:
         raise UsageError(
-            _("{file} cannot be written: {reason}.").format(file=path, reason=error.strerror),
+            _("{file} cannot be written: {reason}.").format(file=path, reason=reason_of(error)),
             advice=_("Choose another place with -o; nothing was written."),
         ) from error
     try:

@@ -12,6 +12,7 @@ from repatria.crypt.recipient import PassphraseRecipient
 from repatria.crypt.seal import encrypt_stream
 from repatria.crypt.unwrap import Identity
 from repatria.i18n import _
+from repatria.reasons import reason_of
 
 MAX_FILE_SIZE = 16 * 1024 * 1024
 
@@ -75,7 +76,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
         raise _in_the_way(path) from error
     except OSError as error:
         raise KeyFileError(
-            _("The key file {file} cannot be written: {reason}.").format(file=path, reason=error.strerror),
+            _("The key file {file} cannot be written: {reason}.").format(file=path, reason=reason_of(error)),
             advice=_("Choose a folder that you may write to, on a file system with Unix permissions."),
         ) from error
 
@@ -96,7 +97,7 @@ def read_private(path: Path) -> bytes:
             data = file.read(MAX_FILE_SIZE + 1)
     except OSError as error:
         raise KeyFileError(
-            _("The key file {file} cannot be read: {reason}.").format(file=path, reason=error.strerror),
+            _("The key file {file} cannot be read: {reason}.").format(file=path, reason=reason_of(error)),
             advice=_("Check the path given with -i or --signer, in REPATRIA_IDENTITY, or in repatria.toml."),
         ) from error
     if len(data) > MAX_FILE_SIZE:

@@ -11,6 +11,7 @@ from repatria.crypt import bech32, stanzas
 from repatria.crypt.errors import KeyFileError, KeyTextError, MixedRecipientsError, UnsupportedKeyError
 from repatria.crypt.header import Stanza
 from repatria.i18n import _
+from repatria.reasons import reason_of
 
 _LITERAL = re.compile("age1[a-z0-9]*", re.IGNORECASE)
 """Whatever looks like this is a recipient; a file of such a name is given as `./age1...`."""
@@ -209,7 +210,7 @@ def _of_file(path: Path) -> list[Recipient]:
     except OSError as error:
         raise KeyFileError(
             _("{word} is neither a recipient nor a file that can be read ({reason}).").format(
-                word=path, reason=error.strerror
+                word=path, reason=reason_of(error)
             ),
             advice=_("Give a recipient (age1pq1...) or the path of a .pub file."),
         ) from error

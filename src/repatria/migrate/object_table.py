@@ -1,6 +1,7 @@
 """Every object of an inventory as a line of CSV, for whoever asks for it: it holds names, in clear."""
 
 import csv
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from repatria.errors import UsageError
 from repatria.i18n import _
 from repatria.migrate.classify import Recognition
 from repatria.model import Object
+from repatria.reasons import reason_of
 
 COLUMNS = ("dataset", "source", "path", "kind", "size", "modified", "recognised", "sensitivity")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -46,7 +48,7 @@ def object_table(file: Path | None) -> Iterator[ObjectTable | None]:
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         if file.exists():
-            raise FileExistsError(None, os.strerror(17))
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:  # noqa: PTH123
@@ -56,7 +58,7 @@ def object_table(file: Path | None) -> Iterator[ObjectTable | None]:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(
-            _("{file} cannot be written: {reason}.").format(file=file, reason=error.strerror),
+            _("{file} cannot be written: {reason}.").format(file=file, reason=reason_of(error)),
             advice=_("Give the name of a new file in a folder that you may write to."),
         ) from error
 

@@ -16,6 +16,7 @@ from repatria.errors import (
     UnreachableError,
 )
 from repatria.i18n import _
+from repatria.reasons import reason_of
 from repatria.store.paths import UnholdableNameError
 
 
@@ -100,7 +101,7 @@ _AWAY = {errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ENODEV, errno.ENXI
 
 def of_object(error: OSError, path: str, store: str, role: Role) -> StoreError:
     """Return what the operating system's error means for one object."""
-    reason = error.strerror or type(error).__name__
+    reason = reason_of(error)
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return not_found(path, store, role)
     if error.errno == errno.EEXIST:
@@ -114,7 +115,7 @@ def of_object(error: OSError, path: str, store: str, role: Role) -> StoreError:
 
 def of_whole(error: OSError, path: str, store: str, role: Role) -> StoreError:
     """Return what the error means where it says more of the file system than of the object."""
-    reason = error.strerror or type(error).__name__
+    reason = reason_of(error)
     if error.errno in _FULL:
         return full(store, role)
     if error.errno == errno.EROFS:

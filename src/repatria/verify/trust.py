@@ -10,6 +10,7 @@ from repatria.crypt.allowed_signers import AllowedSigners
 from repatria.crypt.sshsig import SigningKey
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.reasons import reason_of
 from repatria.work.state import Remembered, StateFolder
 
 
@@ -60,7 +61,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else _("it is not text")
+        reason = reason_of(error) if isinstance(error, OSError) else _("it is not text")
         raise UsageError(
             _("The signers' file {file} cannot be read: {reason}.").format(file=file, reason=reason),
             advice=_('It has a line for each signer: PRINCIPAL namespaces="repatria" ssh-ed25519 AAAA...'),

@@ -14,6 +14,7 @@ from typing import Any
 
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.reasons import reason_of
 from repatria.work.lock import Holder
 from repatria.work.state import StateFolder, group_rights
 
@@ -66,7 +67,7 @@ def record(state: StateFolder, command: str, dataset: str, code: int, **facts: s
             os.close(descriptor)
     except OSError as error:
         raise UsageError(
-            _("The audit log {file} cannot be written: {reason}.").format(file=file, reason=error.strerror),
+            _("The audit log {file} cannot be written: {reason}.").format(file=file, reason=reason_of(error)),
             advice=_("Give this user rights to it."),
         ) from error
 

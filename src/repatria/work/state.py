@@ -26,6 +26,7 @@ from typing import Any
 
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.reasons import reason_of
 
 KEY_LENGTH = 32
 
@@ -177,6 +178,6 @@ def _json_line(value: dict[str, Any]) -> bytes:
 
 def _unusable(file: Path, error: OSError) -> UsageError:
     return UsageError(
-        _("The state folder cannot be used: {file}: {reason}.").format(file=file, reason=error.strerror),
+        _("The state folder cannot be used: {file}: {reason}.").format(file=file, reason=reason_of(error)),
         advice=_("Give this user rights to it, or name another with REPATRIA_STATE or [defaults] state."),
     )
