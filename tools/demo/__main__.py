@@ -25,6 +25,7 @@ STEPS = (
     archive.fill_scanner,
     archive.digitise,
     archive.find,
+    migration.status,
 )
 """What the demo does, in order."""
 
@@ -73,7 +74,6 @@ def conclude(scene: Scene, seconds: float) -> None:
     tell(f"    cd {shlex.quote(str(scene.folder))}")
     tell(f'    export PATH="{Path(sys.executable).parent}:$PATH"')
     for command in (
-        "repatria status",
         "repatria ls hopital 'dossiers/2023/**'",
         "repatria cat hopital 'patients/registre des patients.csv'",
         "repatria search 'glace vaccin'",

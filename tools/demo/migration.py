@@ -87,9 +87,9 @@ def copy_again(scene: Scene) -> None:
     run(scene, "restore", f"hopital@{first.name}", "restored-then", *KEY)
     then = scene.folder / "restored-then"
     compare(scene, scene.folder / "restored", then, _("The first bundle still gives the dataset as it was"))
-    run(scene, "restore", "hopital", "restored-now", *KEY)
-    now = scene.folder / "restored-now"
-    compare(scene, scene.abroad, now, _("The second gives it as it is now"))
+    run(scene, "restore", "hopital", "restored-now", *KEY, "laboratoire/")
+    now = scene.folder / "restored-now" / "laboratoire"
+    compare(scene, scene.abroad / "laboratoire", now, _("The second gives its laboratory as it is now"))
 
 
 def damage(scene: Scene) -> None:
@@ -101,6 +101,12 @@ def damage(scene: Scene) -> None:
     flip_a_bit(volume)
     tell(f"    {volume.relative_to(scene.folder)}")
     run(scene, "verify", "damaged/hopital", expected=1)
+
+
+def status(scene: Scene) -> None:
+    """Show what a director asks for."""
+    heading(_("How everything stands"))
+    run(scene, "status")
 
 
 def flip_a_bit(file: Path) -> None:

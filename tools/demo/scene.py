@@ -13,7 +13,7 @@ MARK = ".repatria-demo"
 """Says that the folder is the demo's own, and may be emptied by the next run."""
 
 NEEDED_BYTES = 1 << 30
-"""The hospital's data once, and four copies of it: in the vault, damaged, restored twice; and the archive."""
+"""The hospital's data and four copies of it (in the vault, damaged, restored twice), and the archive."""
 
 KEPT_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TERM", "NO_COLOR", "COLUMNS", "TESSDATA_PREFIX")
 """What a command of the demo sees of the user's environment, beside the PATH: nothing that gives access to anything."""
