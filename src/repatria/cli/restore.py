@@ -130,7 +130,8 @@ def _restore(out: Output, chain: "Chain", destination: "Store", patterns: Iterab
                 _show(out, restored)
         except BaseException:
             # What lies there in clear must be known, however the command ends.
-            out.say(_in_clear(tally, destination.uri))
+            if tally.written:
+                out.say(_in_clear(tally, destination.uri))
             raise
         progress.finish()
     return tally

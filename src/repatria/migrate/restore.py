@@ -99,16 +99,15 @@ def restore_objects(
 
 def refuse_unmatched(chain: Chain, patterns: Sequence[str]) -> None:
     """Raise UsageError if a pattern means no object of the chain."""
-    waiting = {pattern: path_filter(pattern) for pattern in patterns}
+    waiting = {number: path_filter(pattern) for number, pattern in enumerate(patterns, 1)}
     for _bundle, row in chain.objects() if waiting else ():
-        waiting = {pattern: matches for pattern, matches in waiting.items() if not matches(row.path)}
+        waiting = {number: matches for number, matches in waiting.items() if not matches(row.path)}
         if not waiting:
             return
-    for pattern in waiting:
+    for number in waiting:
         raise UsageError(
-            _("No object of this bundle is meant by {pattern}; nothing was restored.").format(pattern=pattern),
+            _("No object of this bundle is meant by pattern {number}; nothing was restored.").format(number=number),
             advice=_("Patterns are those of .gitignore; quote them. `repatria ls` lists the objects."),
-            public=False,
         )
 
 
@@ -281,9 +280,9 @@ def _not_written(row: ObjectRow, kind: FindingKind, detail: str) -> Restored:
 
 def _finding_of(row: ObjectRow, error: RepatriaError) -> Finding:
     """Return the finding that an error of the chain means for one object; raise it if it concerns more than that."""
-    subject = f"object {row.number}"
+    subject, detail = f"object {row.number}", f"{error.message} {error.advice}".rstrip()
     if isinstance(error, CryptError | ChangedError):
-        return Finding(FindingKind.ALTERED, subject, error.message, row.path)
+        return Finding(FindingKind.ALTERED, subject, detail, row.path)
     if isinstance(error, NotFoundError):
-        return Finding(FindingKind.MISSING, subject, error.message, row.path)
+        return Finding(FindingKind.MISSING, subject, detail, row.path)
     raise error
