@@ -76,7 +76,7 @@ def told(path: str, data: bytes) -> Object:
     return Object(path, len(data), version=hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
-def store_all(run: BundleRun, objects: Sequence[tuple[Object, bytes]], *, last: bool = False) -> int:
+def store_all(run: BundleRun, objects: Sequence[tuple[Object, bytes]], *, last: bool = True) -> int:
     """Store whole objects in one volume."""
     volume = run.volume()
     rows, members = [], []

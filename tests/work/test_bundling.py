@@ -18,7 +18,7 @@ from repatria.store.memory import MemoryStore
 from repatria.work import publishing
 from repatria.work.journal import Journal
 from repatria.work.unfinished import ObjectPart
-from tests.work.making import IDENTITY, MIB, PowerCutError, Site, read_chain, store_all, told, verify
+from tests.work.making import IDENTITY, PowerCutError, Site, read_chain, store_all, told, verify
 
 NOISE = random.Random(20260105)  # noqa: S311 -- the same bytes every time, not a secret
 FILES = {f"dossier/{number}": NOISE.randbytes(60_000 + number) for number in range(6)}
@@ -215,7 +215,7 @@ def test_an_index_altered_at_the_target_is_named_and_can_be_put_again(site: Site
 
 
 def test_a_full_target_keeps_what_it_has(site: Site) -> None:
-    site.target.faults.capacity = 3 * MIB
+    site.target.faults.capacity = 200_000
     with pytest.raises(FullError):
         site.make(FILES)
     site.target.faults.capacity = None

@@ -194,7 +194,8 @@ class _Copying:
         except StoreError as error:
             self._note(finding(planned, error))
             return None
-        return self._new(told, planned.source, again=True)
+        same = bool(told.version) and told.version == planned.object.version
+        return self._new(planned.object if same else told, planned.source, again=True)
 
     def _fill(self, planned: Iterator[Planned]) -> None:
         """Cut objects into units and fill them side by side."""
@@ -206,6 +207,10 @@ class _Copying:
                 self._collect(in_flight, leave=self._workers - 1)
                 in_flight.add(pool.submit(Filler(self._run, self._fetcher).copy, unit))
             self._collect(in_flight, leave=0)
+        except TRANSIENT:  # the listing broke off; the units in flight did not
+            self._collect(in_flight, leave=0)
+            self._run.forget_unsent()
+            raise
         except BaseException:
             self._stop.request(Reason.FAILURE)
             wait(in_flight, timeout=_LAST_SECONDS)

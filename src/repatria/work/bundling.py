@@ -180,6 +180,10 @@ class BundleRun:
         """Return how far an object in parts has come, in this bundle and the same version; None if it has not begun."""
         return self._unfinished.part_of(path, fingerprint)
 
+    def forget_unsent(self) -> None:
+        """Give up every object that has a member name and is in no volume yet; no volume may be in flight."""
+        self._marks.let_go_all()
+
     def next_object_number(self) -> int:
         """Return a number that no object of the chain has or will have."""
         return self._numbering.next_object()

@@ -219,3 +219,9 @@ class NameMarks:
                     self._claimed[mark] -= 1
                     if not self._claimed[mark]:
                         del self._claimed[mark]
+
+    def let_go_all(self) -> None:
+        """Forget everything that was claimed in memory."""
+        with self._lock:
+            self._by_object.clear()
+            self._claimed.clear()
