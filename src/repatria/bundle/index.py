@@ -292,9 +292,11 @@ def _object_values(row: ObjectRow) -> tuple[Value, ...]:
 
 def _object_row(values: tuple[Value, ...]) -> ObjectRow:
     _check_shape(values, schema.OBJECT)
-    values = tuple(
-        path_text(value) if isinstance(value, bytes) and at in _PATHS else value for at, value in enumerate(values)
-    )
+    if any(isinstance(values[place], bytes) for place in _PATHS):
+        values = tuple(
+            path_text(value) if isinstance(value, bytes) and place in _PATHS else value
+            for place, value in enumerate(values)
+        )
     row = ObjectRow(*values)  # type: ignore[arg-type]  # the shape was checked
     if row.kind not in _KINDS or len(row.sha256) != 32 or len(row.salt) != 16 or row.size < 0 or row.number < 1:
         raise MalformedError(_("A row of the index is not as it must be."))

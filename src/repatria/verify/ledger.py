@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from repatria.bundle import tar
 from repatria.bundle.errors import MalformedError
-from repatria.bundle.names import part_name, possible_names
+from repatria.bundle.names import is_natural, part_name, possible_names
 from repatria.bundle.rows import MemberRow, ObjectRow, path_bytes, path_text
 from repatria.i18n import _
 from repatria.model import ObjectKind
@@ -108,7 +108,8 @@ def _subject(row: ObjectRow) -> str:
 
 def _is_named(row: ObjectRow, met: _Met) -> bool:
     header = met.header
-    if met.name not in possible_names(row.path, row.number) or header.type != _TYPES[ObjectKind(row.kind)]:
+    if header.type != _TYPES[ObjectKind(row.kind)] or header.link != path_bytes(row.link_target or ""):
         return False
-    true_path = path_bytes(row.path) if met.name == row.path else header.true_path
-    return true_path == path_bytes(row.path) and header.link == path_bytes(row.link_target or "")
+    if met.name == row.path:
+        return is_natural(row.path)
+    return met.name in possible_names(row.path, row.number) and header.true_path == path_bytes(row.path)
