@@ -97,9 +97,12 @@ class OpenedBundle(NamedTuple):
 def open_bundle(
     argument: str, settings: "Settings", *, endpoint: str | None = None, profile: str | None = None
 ) -> OpenedBundle:
-    """Open the bundle that `argument` means: a URI, `NAME:path`, a path, DATASET or DATASET@START."""
+    """Open the bundle that `argument` means: a URI, `NAME:path`, a path, DATASET or DATASET@START.
+
+    The id of a dataset seen before means that dataset, even where a folder of its name lies (the scans it was made of).
+    """
     reference = _DATASET_REFERENCE.fullmatch(argument)
-    if reference is None or Path(argument).is_dir():
+    if reference is None or (Path(argument).is_dir() and not remembered(settings.state, reference[1])):
         return _bundle_at(argument, settings, endpoint, profile)
     dataset_id, start = reference[1], reference[2]
     place = _place_of(dataset_id, settings)

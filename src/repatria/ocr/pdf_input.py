@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pypdfium2
+from PIL import Image
 from pypdfium2 import raw
 
 from repatria.i18n import _
@@ -94,6 +95,15 @@ class PdfPage:
         finally:
             bitmap.close()
         return pixels.reshape(pixels.shape[:2])
+
+    def picture(self, dpi: float) -> Image.Image:
+        """Draw the page in colour."""
+        bitmap = self.page.render(scale=dpi / _POINTS_PER_INCH)
+        try:
+            drawn: Image.Image = bitmap.to_pil().convert("RGB")
+        finally:
+            bitmap.close()
+        return drawn
 
     def words(self) -> tuple[Word, ...]:
         """Return the words of the page's own text, boxes at TEXT_LAYER_DPI, in the order the file has them."""

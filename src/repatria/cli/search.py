@@ -1,0 +1,215 @@
+"""`search`, `show`: finding a page in archives, and giving it back."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from repatria.cli.chains import EndpointOption, IdentityOption, ProfileOption, opened_chain
+from repatria.cli.frame import command
+from repatria.cli.output import Output
+from repatria.errors import UsageError, worst
+from repatria.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from repatria.ocr.search import Hit
+    from repatria.ocr.show import Form, FoundPage
+    from repatria.settings import Settings
+
+DEFAULT_LIMIT = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    _register_search(app)
+    _register_show(app)
+
+
+def _register_search(app: typer.Typer) -> None:
+    @command(app, "search", help=_("Find pages in archives, whatever their accents, endings and misread letters."))
+    def search(
+        out: Output,
+        query: Annotated[
+            str, typer.Argument(metavar="QUERY", help=_('Words in quotes; "a phrase" in quotes of its own; begin*.'))
+        ],
+        bundles: Annotated[
+            list[str] | None, typer.Argument(metavar="BUNDLE", help=_("Archives; else those of repatria.toml."))
+        ] = None,
+        *,
+        identity: IdentityOption = None,
+        limit: Annotated[
+            int, typer.Option("--limit", min=1, max=1000, metavar="N", help=_("At most so many pages."))
+        ] = DEFAULT_LIMIT,
+        endpoint: EndpointOption = None,
+        profile: ProfileOption = None,
+    ) -> int:
+        from repatria.cli.context import current_settings
+        from repatria.ocr.query import parse_query
+        from repatria.ocr.search import search as search_chains
+
+        parsed = parse_query(query)
+        settings = current_settings()
+        with ExitStack() as stack:
+            opened = [
+                stack.enter_context(opened_chain(out, bundle, identity, endpoint=endpoint, profile=profile))
+                for bundle in _bundles(query, bundles or (), settings)
+            ]
+            hits = search_chains([each.chain for each in opened], parsed, limit)
+            code = worst(each.code for each in opened)
+        _show_hits(out, hits, limit)
+        return code
+
+
+def _bundles(query: str, bundles: Sequence[str], settings: "Settings") -> Sequence[str]:
+    """Return the archives to search; UsageError if there are none, or if they are words of the query."""
+    if not bundles:
+        if settings.search:
+            return settings.search
+        raise UsageError(
+            _("It is not said which archive to search."),
+            advice=_("Name it after the query, or set [defaults] search in repatria.toml."),
+        )
+    if any(_is_word(bundle, settings) for bundle in bundles):
+        raise UsageError(
+            _("What follows the query must be archives, and one of these words is none."),
+            advice=_('To search for several words, put quotes around them: repatria search "{words}"').format(
+                words=" ".join([query, *bundles])
+            ),
+        )
+    return bundles
+
+
+def _is_word(bundle: str, settings: "Settings") -> bool:
+    """Tell whether an argument can only be a word that was left without quotes."""
+    from repatria.cli.context import find_manifest
+    from repatria.cli.places import remembered
+
+    if set("/:@") & set(bundle) or Path(bundle).exists() or remembered(settings.state, bundle):
+        return False
+    with suppress(UsageError):
+        find_manifest(bundle, settings)
+        return False
+    return True
+
+
+def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int) -> None:
+    from repatria.cli.quantity import number_text
+
+    for hit in hits:
+        out.record(
+            "hit",
+            reference=hit.reference,
+            dataset=hit.dataset,
+            bundle=hit.bundle,
+            cote=hit.cote,
+            dossier=hit.dossier,
+            title=hit.title,
+            page=hit.page,
+            confidence=None if hit.confidence is None else round(hit.confidence, 1),
+            snippet=hit.snippet,
+            score=round(hit.score, 3),
+            nearly=hit.nearly,
+        )
+        sure = "" if hit.confidence is None else _("confidence {percent} %").format(percent=round(hit.confidence))
+        facts = [hit.dossier, _("page {page}").format(page=hit.page), sure, _("misread letters") if hit.nearly else ""]
+        out.text(f"{hit.reference}   {', '.join(fact for fact in facts if fact)}")
+        out.text(f"    {hit.snippet}")
+    found = ngettext("{count} page found.", "{count} pages found.", len(hits)).format(count=number_text(len(hits)))
+    if len(hits) == limit:
+        found += " " + _("There may be more: --limit N shows more of them.")
+    out.say(found)
+    out.summary(hits=len(hits), next=f"repatria show '{hits[0].reference}'" if hits else None)
+
+
+def _register_show(app: typer.Typer) -> None:
+    @command(app, "show", help=_("Give back a page that was found: its picture, its text, its document."))
+    def show(
+        out: Output,
+        reference: Annotated[str, typer.Argument(metavar="REF", help=_("DATASET#COTE/PAGE, in quotes."))],
+        identity: IdentityOption = None,
+        output: Annotated[
+            Path | None, typer.Option("-o", "--output", metavar="FILE", help=_("Write to this file, in clear."))
+        ] = None,
+        form: Annotated[
+            str | None,
+            typer.Option("--format", metavar="png|pdf|txt|original", help=_("Else as FILE ends, else png.")),
+        ] = None,
+        endpoint: EndpointOption = None,
+        profile: ProfileOption = None,
+    ) -> int:
+        from repatria.ocr.show import Reference, find_page
+
+        wanted = _form(form, output)
+        _refuse_terminal(wanted, output)
+        parsed = Reference.parse(reference)
+        out.stdout = sys.stderr if output is None else out.stdout  # stdout is the page's alone
+        with opened_chain(out, parsed.bundle, identity, endpoint=endpoint, profile=profile) as (chain, code):
+            page = find_page(chain, parsed)
+            _deliver(out, _bytes_of(page, wanted), page, wanted, output)
+        return code
+
+
+def _form(text: str | None, output: Path | None) -> "Form":
+    from repatria.ocr.show import Form
+
+    ending = (text if text is not None else output.suffix.removeprefix(".") if output else "").lower()
+    if ending in set(Form):
+        return Form(ending)
+    if text is not None:
+        raise UsageError(
+            _("There is no form {form}.").format(form=text),
+            advice=_("Choose one of: {forms}.").format(forms=", ".join(Form)),
+        )
+    return Form.PNG
+
+
+def _refuse_terminal(form: "Form", output: Path | None) -> None:
+    from repatria.ocr.show import Form
+
+    if output is None and form is not Form.TXT and sys.stdout.isatty():
+        raise UsageError(
+            _("A picture or document cannot be shown on a terminal."),
+            advice=_("Write it to a file with -o FILE, or read the page's text with --format txt."),
+        )
+
+
+def _bytes_of(found: "FoundPage", form: "Form") -> bytes:
+    from repatria.ocr.isolation import Child, IsolationError, Limits, preload
+    from repatria.ocr.memory import SharedBytes
+    from repatria.ocr.reading import reason_of
+    from repatria.ocr.show import PICTURE_SECONDS, Form, PictureTask, draw
+
+    if form is Form.TXT:
+        return found.page.text.encode()
+    data = found.read(form)
+    if form is not Form.PNG:
+        return data
+    preload()
+    child, shared = Child(Limits(PICTURE_SECONDS)), SharedBytes.of(data)
+    try:
+        return child.call(draw, PictureTask(shared, found.page.page, found.page.dpi))
+    except IsolationError as error:
+        raise UsageError(
+            _("The page cannot be drawn. {reason}").format(reason=reason_of(error)),
+            advice=_("Ask for the document itself: --format original."),
+        ) from error
+    finally:
+        shared.close()
+        child.stop()
+
+
+def _deliver(out: Output, data: bytes, found: "FoundPage", form: "Form", output: Path | None) -> None:
+    from repatria.cli.output_file import output_file
+
+    if output is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    with output_file(output) as file:
+        file.write(data)
+    out.say(_("Written in clear: {file}. Who can read it can read the page.").format(file=output))
+    out.record("shown", file=str(output), form=str(form), page=found.page.page, bytes=len(data))
+    out.summary(bundle=found.bundle.uri)
