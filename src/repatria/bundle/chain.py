@@ -1,7 +1,9 @@
 """The chain of a dataset's bundles: the dataset as it stood when one of them was made."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -11,10 +13,13 @@ from repatria.bundle.files import finished_bundles
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import ObjectRow, path_bytes
 from repatria.crypt.identity import Identity
-from repatria.errors import NotFoundError
+from repatria.errors import NotFoundError, RepatriaError
 from repatria.i18n import _
 from repatria.store.base import Store
 from repatria.store.registry import public_uri
+
+_AT_ONCE = 16
+"""Bundles looked at at the same time: over a long link each takes several round trips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,17 @@ class Chain:
         """
         found = finished_bundles(store, dataset_id)
         if not found or (upto is not None and upto not in found):
-            wanted = dataset_id if upto is None else f"{dataset_id}@{upto}"
             raise NotFoundError(
                 _("There is no finished bundle {wanted} in {store}.").format(
-                    wanted=wanted, store=public_uri(store.uri)
+                    wanted="@".join(filter(None, (dataset_id, upto))), store=public_uri(store.uri)
                 ),
                 advice=_("`repatria bundles` lists what is there; an unfinished bundle is finished by its next run."),
             )
-        last = Bundle(store, dataset_id, upto or found[-1], identities)
-        bundles = [last] if only else _linked(last, set(found))
+        end = upto or found[-1]
+        wanted = [end] if only else [bundle_id for bundle_id in found if bundle_id <= end]
+        known = {bundle_id: Bundle(store, dataset_id, bundle_id, identities) for bundle_id in wanted}
+        _at_once(known.values(), lambda bundle: bundle.statement)
+        bundles = [known[end]] if only else _linked(known[end], known)
         if upto is None and not only and len(bundles) < len(found):
             raise BrokenChainError(
                 _("The bundles of {dataset} in {store} do not form one line: {count} stand outside it.").format(
@@ -121,6 +128,7 @@ class Chain:
 
     @cached_property
     def _buried(self) -> dict[int, str]:
+        _at_once(self.bundles, lambda bundle: bundle.indexes())
         return {number: when for bundle in self.bundles for number, when in bundle.buried().items()}
 
     def _fate(self, row: ObjectRow, *, replaced: bool) -> Fate:
@@ -129,19 +137,31 @@ class Chain:
         return _REPLACED if replaced else _STANDS
 
 
-def _linked(last: Bundle, found: set[str]) -> list[Bundle]:
+def _at_once(bundles: Iterable[Bundle], fetch: Callable[[Bundle], object]) -> None:
+    """Fetch something of every bundle, many at a time; what fails will fail again where it matters."""
+
+    def attempt(bundle: Bundle) -> None:
+        with suppress(RepatriaError):
+            fetch(bundle)
+
+    with ThreadPoolExecutor(_AT_ONCE) as executor:
+        for _done in executor.map(attempt, bundles):
+            pass
+
+
+def _linked(last: Bundle, known: Mapping[str, Bundle]) -> list[Bundle]:
     """Return the line of bundles that ends with `last`, the oldest first."""
     line = [last]
     while (previous := line[-1].statement.previous) is not None:
         here = line[-1]
-        if previous.bundle not in found or previous.bundle >= here.bundle_id:
+        base = known.get(previous.bundle)
+        if base is None or previous.bundle >= here.bundle_id:
             raise BrokenChainError(
                 _("The bundle {bundle} builds on {base}, which is missing.").format(
                     bundle=here.bundle_id, base=previous.bundle
                 ),
                 advice=_("Bring the missing bundle back from a second copy, or read this bundle alone with --only."),
             )
-        base = Bundle(here.store, here.dataset_id, previous.bundle, here.identities)
         if base.statement_sha256 != previous.sha256:
             raise BrokenChainError(
                 _("The bundle {base} is not the one that {bundle} builds on.").format(

@@ -5,7 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from dataclasses import dataclass
 
 from repatria.bundle import layout
 from repatria.bundle.ahead import ReadAhead
@@ -31,6 +31,15 @@ _SIGNATURE_LIMIT = 64 << 10
 Place = tuple[MemberRow, VolumeRow]
 
 
+@dataclass(frozen=True, slots=True)
+class _Authentic:
+    """A statement whose signature is right."""
+
+    data: bytes
+    statement: Statement
+    key: SigningKey
+
+
 class Bundle:
     """One finished bundle; nothing is fetched before it is asked for. Safe from several threads."""
 
@@ -41,6 +50,7 @@ class Bundle:
         self.identities = tuple(identities)
         self.folder = BundleFolder(store, dataset_id, bundle_id)
         self._lock = threading.RLock()
+        self._authentic: _Authentic | None = None
         self._indexes: tuple[Index, ...] | None = None
         self._volumes: OrderedDict[int, ReadAhead] = OrderedDict()
         self._latest_place = 0
@@ -56,17 +66,17 @@ class Bundle:
 
         CryptError for a wrong signature, BrokenChainError if it is the statement of another bundle.
         """
-        return self._signed[1]
+        return self._signed().statement
 
     @property
     def statement_sha256(self) -> str:
         """The SHA-256 of `statement.json`, in hexadecimal: what the next bundle and `--expect-head` name."""
-        return hashlib.sha256(self._signed[0]).hexdigest()
+        return hashlib.sha256(self._signed().data).hexdigest()
 
     @property
     def signing_key(self) -> SigningKey:
         """The key that signed the statement."""
-        return self._signed[2]
+        return self._signed().key
 
     def indexes(self) -> tuple[Index, ...]:
         """Return the indexes, opened; CryptError if no identity opens them."""
@@ -139,8 +149,13 @@ class Bundle:
             self._indexes = None
             self._volumes.clear()
 
-    @cached_property
-    def _signed(self) -> tuple[bytes, Statement, SigningKey]:
+    def _signed(self) -> "_Authentic":
+        with self._lock:
+            if self._authentic is None:
+                self._authentic = self._authenticate()
+            return self._authentic
+
+    def _authenticate(self) -> "_Authentic":
         data = self.folder.fetch(layout.STATEMENT, MAX_DOCUMENT)
         signature = self.folder.fetch(layout.STATEMENT_SIGNATURE, _SIGNATURE_LIMIT)
         key = sshsig.verify(signature.decode("ascii", "replace"), data, NAMESPACE)
@@ -152,7 +167,7 @@ class Bundle:
                 ),
                 advice=_("Do not rely on it. Ask who has access to the store, and verify the whole dataset."),
             )
-        return data, statement, key
+        return _Authentic(data, statement, key)
 
     def _open_indexes(self) -> tuple[Index, ...]:
         if not self.identities:

@@ -18,7 +18,7 @@ from repatria.store.base import Store
 from repatria.store.registry import public_uri
 from repatria.verify.chain import check_head, check_links, check_name, check_signer, line_of
 from repatria.verify.deep import DeepCheck
-from repatria.verify.fixity import WORKERS, check_files
+from repatria.verify.fixity import WORKERS, check_files, in_order
 from repatria.verify.report import BundleResult, Verdict, altered, missing, unexpected, unverifiable
 from repatria.verify.seen import Lying, Seen, examine, look
 from repatria.verify.structure import Structure, check_structure, check_totals
@@ -81,7 +81,11 @@ class DatasetCheck:
             )
         if self.wish.only:
             ids = [self.wish.upto or ids[-1]]
-        return [examine(self._folder(bundle_id), lying.bundles[bundle_id]) for bundle_id in ids]
+
+        def look_into(bundle_id: str) -> Seen:
+            return examine(self._folder(bundle_id), lying.bundles[bundle_id])
+
+        return list(in_order(look_into, ids, workers=self.wish.workers, window=2 * self.wish.workers))
 
     def _check_chain(self, lying: Lying, finished: Sequence[Seen], line: Sequence[Seen]) -> Iterator[Verdict]:
         if self.wish.only:
