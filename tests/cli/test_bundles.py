@@ -208,6 +208,13 @@ def test_an_object_whose_bytes_were_altered_is_code_6(place: Place) -> None:
     assert len(said.stdout) < len(BIG)
 
 
+@pytest.mark.parametrize("command", [("verify",), ("ls", "-i", "key"), ("cat", "-i", "key")])
+def test_a_bundle_that_is_not_there_is_a_wrong_argument(place: Place, command: tuple[str, ...]) -> None:
+    name, *options = command
+    said = place.run(name, "vault/other", *(["x"] if name == "cat" else []), *options, code=2)
+    assert "There is no finished bundle other" in said.stderr
+
+
 def test_another_key_opens_nothing(place: Place) -> None:
     place.run("keys", "new", "-o", "other", "--classic")
     said = trusting(place).run("cat", VAULT, "a/b.txt", "-i", "other", code=6)

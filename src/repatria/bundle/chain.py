@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from repatria.bundle.errors import BrokenChainError
+from repatria.bundle.errors import BrokenChainError, NoBundleError
 from repatria.bundle.files import finished_bundles
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import ObjectRow, path_bytes
 from repatria.crypt.identity import Identity
-from repatria.errors import NotFoundError, RepatriaError
+from repatria.errors import RepatriaError
 from repatria.i18n import _
 from repatria.store.base import Store
 from repatria.store.registry import public_uri
@@ -53,12 +53,12 @@ class Chain:
     ) -> Self:
         """Link the chain that ends with bundle `upto` (a whole id; without one, the head).
 
-        NotFoundError if there is no such finished bundle, BrokenChainError for a fork or a missing base. With `only`,
+        NoBundleError if there is no such finished bundle, BrokenChainError for a fork or a missing base. With `only`,
         that bundle alone.
         """
         found = finished_bundles(store, dataset_id)
         if not found or (upto is not None and upto not in found):
-            raise NotFoundError(
+            raise NoBundleError(
                 _("There is no finished bundle {wanted} in {store}.").format(
                     wanted="@".join(filter(None, (dataset_id, upto))), store=public_uri(store.uri)
                 ),

@@ -7,10 +7,11 @@ from itertools import chain
 
 from repatria.bundle import layout
 from repatria.bundle.chain import Chain
+from repatria.bundle.errors import NoBundleError
 from repatria.bundle.files import BundleFolder
 from repatria.bundle.reader import Bundle
 from repatria.crypt.identity import Identity
-from repatria.errors import NotFoundError, RepatriaError, UsageError, worst
+from repatria.errors import RepatriaError, UsageError, worst
 from repatria.i18n import _
 from repatria.model import FindingKind
 from repatria.progress import SILENT, Progress, Unit
@@ -55,7 +56,7 @@ class DatasetCheck:
     def run(self) -> Iterator[Verdict | BundleResult]:
         """Yield verdicts as they are found, and a result after each bundle, the oldest first.
 
-        NotFoundError if there is no such bundle; StoreError if the store cannot be read; CryptError if the identities
+        NoBundleError if there is no such bundle; StoreError if the store cannot be read; CryptError if the identities
         do not open a bundle that is to be opened.
         """
         lying = look(self.store, self.dataset_id)
@@ -73,7 +74,7 @@ class DatasetCheck:
     def _finished(self, lying: Lying) -> list[Seen]:
         ids = lying.finished()
         if not ids or (self.wish.upto is not None and self.wish.upto not in ids):
-            raise NotFoundError(
+            raise NoBundleError(
                 _("There is no finished bundle {wanted} in {store}.").format(
                     wanted="@".join(filter(None, (self.dataset_id, self.wish.upto))), store=public_uri(self.store.uri)
                 ),
