@@ -25,6 +25,7 @@ STEPS = (
     archive.fill_scanner,
     archive.digitise,
     archive.find,
+    archive.restore,
     migration.status,
 )
 """What the demo does, in order."""
@@ -65,6 +66,7 @@ def conclude(scene: Scene, seconds: float) -> None:
         ("abroad/ scans/", _("what was copied, and what was read")),
         ("vault/", _("the encrypted bundles; README.txt in each says how to open it without Repatria")),
         ("restored*/", _("the hospital's files and the archive, in clear")),
+        ("found.png", _("the page that the last search found")),
         ("damaged/", _("the copy with the flipped byte")),
         ("keys/ manifests/", _("keys and manifests, as on a real site (there the private key is on another machine)")),
         (".repatria/", _("state: journals, the audit log, whose signatures were seen")),
@@ -76,7 +78,8 @@ def conclude(scene: Scene, seconds: float) -> None:
     for command in (
         "repatria ls hopital 'dossiers/2023/**'",
         "repatria cat hopital 'patients/registre des patients.csv'",
-        "repatria search 'glace vaccin'",
+        "repatria search 'sages-femmes'",
+        "repatria show 'archives#1965-fievre-jaune/rapport-0142/1' -o rapport.pdf",
         "repatria keys check hopital",
         "repatria verify damaged/hopital",
         "repatria doctor hopital",
