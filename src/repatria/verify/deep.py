@@ -3,6 +3,7 @@
 import hashlib
 import heapq
 import io
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -41,6 +42,7 @@ class DeepCheck:
     objects_read: int = 0
     _bytes: int = field(default=0, init=False)
     _objects: int = field(default=0, init=False)
+    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self) -> Iterator[Verdict]:
         """Yield what is wrong; NoMatchError if the identities do not open this bundle."""
@@ -94,7 +96,8 @@ class DeepCheck:
             if path in self.chosen:
                 rows.append(row)
         ahead = max(1, min(_FETCHERS, _MEMORY // max((row.size for row in rows), default=1)))
-        fetched = in_order(self._fetch_volume, rows, workers=ahead, window=ahead)
+        self._stopping = threading.Event()
+        fetched = in_order(self._fetch_volume, rows, workers=ahead, window=ahead, stopping=self._stopping)
         for row, data, verdict in fetched:
             if verdict is not None:
                 yield verdict
@@ -164,6 +167,8 @@ class DeepCheck:
     def _fetch(self, path: str, sha256: bytes) -> bytearray:
         data = bytearray()
         for chunk in self.bundle.folder.chunks(path):
+            if self._stopping.is_set():
+                break  # nobody waits for the rest
             data += chunk
             self.progress.advance(len(chunk))
         if hashlib.sha256(data).digest() != sha256:

@@ -1,6 +1,7 @@
 """Every payload file read from the store and hashed: what anyone can do without a key."""
 
 import hashlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,11 +26,14 @@ def check_files(
 
     Memory is that of a few pieces; StoreError if the store cannot be reached.
     """
+    stopping = threading.Event()
 
     def check(path: str) -> Verdict | None:
         def read() -> None:
             digest = hashlib.sha256()
             for chunk in folder.chunks(path):
+                if stopping.is_set():
+                    return
                 digest.update(chunk)
                 progress.advance(len(chunk))
             if digest.digest() != digests[path]:
@@ -37,7 +41,7 @@ def check_files(
 
         return judged(f"{folder.bundle_id}/{path}", read)
 
-    for verdict in in_order(check, digests, workers=workers, window=4 * workers):
+    for verdict in in_order(check, digests, workers=workers, window=4 * workers, stopping=stopping):
         if verdict is not None:
             yield verdict
 
@@ -55,8 +59,18 @@ def judged(subject: str, read: Callable[[], object]) -> Verdict | None:
     return None
 
 
-def in_order(work: Callable[[_Item], _Made], items: Iterable[_Item], *, workers: int, window: int) -> Iterator[_Made]:
-    """Yield `work(item)` for every item, in order, with at most `window` of them under way or waiting."""
+def in_order(
+    work: Callable[[_Item], _Made],
+    items: Iterable[_Item],
+    *,
+    workers: int,
+    window: int,
+    stopping: threading.Event | None = None,
+) -> Iterator[_Made]:
+    """Yield `work(item)` for every item, in order, with at most `window` of them under way or waiting.
+
+    Where it ends early (an error, Ctrl-C), `stopping` is set: what is under way is waited for, and may heed it.
+    """
     pending: deque[Future[_Made]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="verify") as executor:
         try:
@@ -67,5 +81,7 @@ def in_order(work: Callable[[_Item], _Made], items: Iterable[_Item], *, workers:
             while pending:
                 yield pending.popleft().result()
         finally:
+            if stopping is not None:
+                stopping.set()
             for future in pending:
                 future.cancel()
