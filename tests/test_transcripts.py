@@ -21,6 +21,8 @@ CHANGING = (
     (re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z| UTC|[+-]\d\d:\d\d)?"), "[TIME]"),
     (re.compile(r"\b\d+[.,]\d (?:Mbit/s|pages/min|objects/s|objets/s)"), "[RATE]"),
     (re.compile(r"\b\d+(?:[.,]\d+)? (?:s|min)\b"), "[DURATION]"),
+    (re.compile(r"((?:confidence|confiance) )\d+(?= %)"), r"\1[NUMBER]"),
+    (re.compile(r'("(?:confidence|score)": )\d+\.\d+'), r"\1[NUMBER]"),
 )
 BUNDLE_ID = re.compile(r"\b\d{8}T\d{6}Z-[a-z2-7]{6}\b")
 
