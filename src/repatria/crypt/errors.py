@@ -1,5 +1,7 @@
 """What can be wrong with an age file, a key or a signature: one class for each thing that a caller may tell apart."""
 
+from collections.abc import Sequence
+
 from repatria.errors import CryptError
 
 
@@ -73,6 +75,31 @@ class KeyFileError(CryptError):
 
 class PassphraseError(CryptError):
     """A passphrase is needed and none was given, or it is wrong."""
+
+
+class ShareError(CryptError):
+    """Something is wrong with a custodian's share, or with shares together."""
+
+
+class ShareWordError(ShareError):
+    """Words of a share are wrong, missing or too many."""
+
+    def __init__(self, message: str, *, advice: str = "", positions: Sequence[int] = ()) -> None:
+        super().__init__(message, advice=advice)
+        self.positions = tuple(positions)
+        """The words to look at, counted from 1; empty where the checksum cannot tell."""
+
+
+class ShareSetError(ShareError):
+    """A share that does not belong to the others."""
+
+
+class TooFewSharesError(ShareError):
+    """Fewer shares than the threshold."""
+
+
+class WrongKeyError(ShareError):
+    """Shares give back a key, but not the one that was expected."""
 
 
 class SignatureError(CryptError):

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -40,15 +40,34 @@ def public_path(path: Path) -> Path:
 
 def write_key_pair(path: Path, private: str, public: str) -> None:
     """Write FILE (0600) and FILE.pub; KeyFileError if either is there already, and then neither is touched."""
-    for taken in (path, public_path(path)):
-        if taken.exists() or taken.is_symlink():
-            raise _in_the_way(taken)
+    refuse_taken([path, public_path(path)])
     _write_new(path, private.encode(), 0o600)
     try:
         _write_new(public_path(path), public.encode(), 0o644)
     except KeyFileError:
         path.unlink()
         raise
+
+
+def write_private_files(files: Mapping[Path, bytes]) -> None:
+    """Write files that only their owner may read, all of them or none; KeyFileError if one is there already."""
+    refuse_taken(files)
+    written: list[Path] = []
+    try:
+        for path, data in files.items():
+            _write_new(path, data, 0o600)
+            written.append(path)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def refuse_taken(paths: Iterable[Path]) -> None:
+    """Raise KeyFileError if one of the paths is there already, even as a dangling link."""
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise _in_the_way(path)
 
 
 def _in_the_way(path: Path) -> KeyFileError:
