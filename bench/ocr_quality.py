@@ -62,7 +62,7 @@ def ocrmypdf(scan: Path) -> str:
         text = Path(folder, "text.txt")
         subprocess.run(
             [
-                *"ocrmypdf -q -l fra --image-dpi 200 --output-type pdf --sidecar".split(),
+                *["ocrmypdf", "-q", "-l", "fra", "--image-dpi", "200", "--output-type", "pdf", "--sidecar"],
                 text,
                 scan,
                 f"{folder}/out.pdf",
