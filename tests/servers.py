@@ -4,12 +4,14 @@ A fixture starts its server once a session; `server.use(monkeypatch)` points thi
 `server.env` is what another process needs. They end with the session.
 """
 
+import contextlib
 import getpass
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -192,6 +194,51 @@ Subsystem sftp internal-sftp
 """
     )
     return home
+
+
+class CuttingProxy:
+    """Forwards connections to a port of this machine; each of the next ones is cut after some bytes of the reply."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target = target_port
+        self._cuts: list[int] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut_after(self, *sizes: int) -> None:
+        """Cut the next connection after so many bytes, the one after it after so many more ..."""
+        self._cuts = list(sizes)
+
+    def close(self) -> None:
+        """Accept no more connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _address = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            server = socket.create_connection(("127.0.0.1", self._target))
+            cut = self._cuts.pop(0) if self._cuts else None
+            threading.Thread(target=self._forward, args=(client, server, None), daemon=True).start()
+            threading.Thread(target=self._forward, args=(server, client, cut), daemon=True).start()
+
+    @staticmethod
+    def _forward(source: socket.socket, sink: socket.socket, left: int | None) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16 if left is None else min(left, 1 << 16)):
+                sink.sendall(data)
+                left = None if left is None else left - len(data)
+                if left == 0:
+                    break
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
 
 def tool(name: str) -> Path:

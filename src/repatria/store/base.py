@@ -44,6 +44,8 @@ class Store(Protocol):
 
     uri: str
     role: Role
+    reads_at_once: int
+    """How many reads are worth running side by side, at most."""
 
     def list(self, prefix: str = "", *, enter: Callable[[str], bool] | None = None) -> Iterator[Object]:
         """Yield every object whose path starts with `prefix`, symlinks and empty directories included.

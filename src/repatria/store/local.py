@@ -41,6 +41,8 @@ BATCH = 10_000
 class LocalStore:
     """The objects under one folder, which the first put makes if need be."""
 
+    reads_at_once = 8
+
     def __init__(self, root: Path, *, role: Role = Role.TARGET) -> None:
         self.root = root.absolute()
         self.uri = self.root.as_uri()

@@ -43,6 +43,8 @@ class _Kept:
 class MemoryStore:
     """A flat store that keeps every path and kind, for as long as the process lives."""
 
+    reads_at_once = 8
+
     _named: "dict[str, MemoryStore]" = {}  # noqa: RUF012 -- the one table behind `memory://NAME`
 
     def __init__(self, uri: str = "memory://", *, role: Role = Role.TARGET, faults: Faults | None = None) -> None:

@@ -68,4 +68,4 @@ def _split(uri: str) -> tuple[str, str]:
 
 def _folder(rest: str) -> Path:
     """Return the folder that the part of a `file://` URI after `//` names."""
-    return Path(unquote(rest.removeprefix("localhost/") if rest.startswith("localhost/") else rest)).absolute()
+    return Path(unquote(rest.removeprefix("localhost") if rest.startswith("localhost/") else rest)).absolute()

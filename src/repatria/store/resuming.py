@@ -43,6 +43,7 @@ class Resuming:
                 self._release()
                 self._tries += 1
                 if self._tries > PATIENCE:
+                    self._ended = True
                     raise
                 time.sleep(FIRST_PAUSE * 2 ** (self._tries - 1))
             except BaseException:

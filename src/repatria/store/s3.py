@@ -46,6 +46,8 @@ class S3Store:
     Object tags are not fetched: each object would need a request of its own.
     """
 
+    reads_at_once = CONNECTIONS
+
     def __init__(
         self,
         bucket: str,

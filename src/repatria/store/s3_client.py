@@ -19,7 +19,8 @@ from repatria.store import failures
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CONNECTIONS = 64
+CONNECTIONS = 96
+"""A long thin link wants tens; each idle one costs a socket."""
 _CERTIFICATE_EXPIRED = 10
 """X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
 

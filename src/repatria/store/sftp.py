@@ -23,7 +23,7 @@ from repatria.store.resuming import Resuming
 from repatria.store.sftp_connection import Connection, address_of, connect
 from repatria.store.sftp_files import Tree, is_folder, object_of
 from repatria.store.sftp_packet import READ, Attributes, StatusError
-from repatria.store.sftp_pool import Pool, leaves_broken
+from repatria.store.sftp_pool import MOST, Pool, leaves_broken
 from repatria.store.sftp_session import Session
 
 Answer = TypeVar("Answer")
@@ -36,6 +36,8 @@ ASK_AGAIN = 2
 
 class SftpStore:
     """The objects under one folder of an SSH server, which the first put makes if need be."""
+
+    reads_at_once = MOST
 
     def __init__(self, tree: Tree, pool: Pool) -> None:
         self.uri = tree.uri
@@ -226,7 +228,8 @@ class _RemoteBytes:
             self._release(broken=False)
 
     def __del__(self) -> None:
-        self.close()
+        with contextlib.suppress(Exception):  # nobody is left to hear of it
+            self.close()
 
     def _check_end(self, session: Session) -> None:
         now = object_of(self._found.path, session.fstat(self._handle))

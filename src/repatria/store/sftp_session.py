@@ -52,7 +52,8 @@ class Session:
             raise ProtocolError("the server does not speak SFTP 3")
         self.extensions: dict[bytes, bytes] = {}
         while not version.ended:
-            self.extensions[version.text()] = version.text()
+            name = version.text()
+            self.extensions[name] = version.text()
         self.largest_read, self.largest_write = self._limits()
 
     def lstat(self, path: bytes) -> Attributes:
