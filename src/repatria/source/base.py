@@ -17,6 +17,8 @@ class ObjectSource(Protocol):
     """As in the manifest; empty if it has one source without a name."""
     public_uri: str
     """Where it is, without user name, password or query: fit for a signed statement."""
+    reads_at_once: int
+    """How many reads are worth running side by side, at most."""
 
     def list(self) -> Iterator[Object]:
         """Yield every object that the manifest asks for, lazily, in no promised order.

@@ -59,6 +59,7 @@ class StoreSource:
     def __init__(self, store: Store, uri: str, selection: Selection, *, name: str = "", prefixed: bool = False) -> None:
         self.name = name
         self.public_uri = public_uri(uri)
+        self.reads_at_once = store.reads_at_once
         self._store = store
         self._selection = selection
         self._prefix = f"{name}/" if prefixed else ""

@@ -23,7 +23,7 @@ from repatria.store import failures
 from repatria.store.base import Buffer, Reading
 from repatria.store.paths import UnholdableNameError
 from repatria.store.resuming import Resuming
-from repatria.store.s3_client import Service, make_client, of_connection, reply_of, service_of, told
+from repatria.store.s3_client import CONNECTIONS, Service, make_client, of_connection, reply_of, service_of, told
 from repatria.store.s3_put import Putter, TakenError
 
 if TYPE_CHECKING:
