@@ -148,7 +148,8 @@ class SftpStore:
     def _scan(self, folder: str, prefix: str, below: MutableSequence[str]) -> Iterator[Object]:
         """Yield the objects of one folder, itself if it is empty; put the folders in it into `below`."""
         try:
-            with self._pool.lend() as connection, self._tree.told(folder):
+            # A listing goes on for as long as what it finds is read: it must not take a place from the reads.
+            with self._pool.lend(extra=True) as connection, self._tree.told(folder):
                 session = connection.session
                 itself = session.lstat(self._tree.full(folder))
                 if folder and not is_folder(itself):

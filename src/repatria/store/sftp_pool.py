@@ -26,9 +26,9 @@ class Pool:
         self._lent: dict[int, bool] = {}
         """By identity of the connection: whether it holds one of the places."""
 
-    def acquire(self) -> Connection:
-        """Return a connection for this thread alone, until `release`."""
-        has_place = self._places.acquire(timeout=LONGEST_WAIT)
+    def acquire(self, *, extra: bool = False) -> Connection:
+        """Return a connection for this thread alone, until `release`; an `extra` one is not counted."""
+        has_place = not extra and self._places.acquire(timeout=LONGEST_WAIT)
         try:
             connection = self._idle_one() or self._new_one()
         except BaseException:
@@ -51,9 +51,9 @@ class Pool:
             self._places.release()
 
     @contextmanager
-    def lend(self) -> Iterator[Connection]:
+    def lend(self, *, extra: bool = False) -> Iterator[Connection]:
         """Lend a connection for a block of code; what breaks in the middle of an exchange is not used again."""
-        connection = self.acquire()
+        connection = self.acquire(extra=extra)
         try:
             yield connection
         except BaseException as error:
