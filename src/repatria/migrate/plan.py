@@ -116,7 +116,7 @@ class _Cutter:
             yield self.unit
             self.unit, self.room = Unit(), 0
         if span <= self.room or (not self.unit.volumes and span <= self.capacity - END):
-            self._place(rest)
+            self._place(rest, span)
         else:
             self._place_parts(planned)
 
@@ -128,11 +128,11 @@ class _Cutter:
             return False
         return self.room > MOST_WASTE * self.capacity * len(self.unit.volumes)
 
-    def _place(self, piece: Slice) -> None:
-        if piece.span > self.room:
+    def _place(self, piece: Slice, span: int) -> None:
+        if span > self.room:
             self._begin_volume()
         self.unit.volumes[-1].append(piece)
-        self.room -= piece.span
+        self.room -= span
 
     def _place_parts(self, planned: Planned) -> None:
         start, part = planned.done, planned.parts + 1
@@ -143,7 +143,7 @@ class _Cutter:
             if piece.length < min(SMALLEST_PART, planned.length - start):
                 self._begin_volume()
                 continue
-            self._place(piece)
+            self._place(piece, piece.span)
             start, part = start + piece.length, part + 1
 
     def _begin_volume(self) -> None:

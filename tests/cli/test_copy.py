@@ -1,0 +1,167 @@
+"""`copy`, `status` and `log`: codes, what is said where, and what is never said."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from repatria.cli.app import run_app
+from tests.migrate.making import write
+
+MANIFEST = """id = "d"
+sensitivity = "public"
+[[source]]
+uri = "abroad"
+[target]
+uri = "vault"
+[encryption]
+recipients = ["key.pub"]
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPATRIA_STATE", str(tmp_path / "state"))
+    write(tmp_path / "abroad", {"dossier/diop.txt": b"fievre", "b": b"2"})
+    (tmp_path / "d.toml").write_text(MANIFEST)
+    assert code("keys", "new", "-o", "key", "-q") == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        run_app(list(arguments))
+    return int(ended.value.code or 0)
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.usefixtures("site")
+def test_the_last_line_is_the_bundle(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("copy", "d.toml", "-q") == 0
+    first = capsys.readouterr()
+    assert code("copy", "d", "-q") == 0
+    second = capsys.readouterr()
+    assert first.out.splitlines()[-1] == second.out.splitlines()[-1]
+    assert second.out.startswith("Nothing new: 2 objects")
+    assert first.err == second.err == ""
+
+
+@pytest.mark.usefixtures("site")
+def test_a_signer_is_made_once_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    code("copy", "d.toml")
+    assert 'namespaces="repatria" ssh-ed25519' in capsys.readouterr().err
+    code("copy", "d.toml")
+    assert "ssh-ed25519" not in capsys.readouterr().err
+
+
+def test_findings_are_code_1_and_their_names_only_where_they_may_be(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(site / "abroad/fall.pipe")
+    log = site / "log.txt"
+    assert code("copy", "d.toml", "--log-file", str(log)) == 1
+    said = capsys.readouterr()
+    assert "failed: object" in said.err
+    assert "fall" not in said.err + said.out + log.read_text()
+    assert code("copy", "d.toml", "--json") == 1
+    found = [line for line in lines(capsys.readouterr().out) if line["type"] == "finding"]
+    assert [each["path"] for each in found] == ["fall.pipe"]
+
+
+@pytest.mark.usefixtures("site")
+def test_no_name_of_an_object_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    code("copy", "d.toml", "-v")
+    code("inventory", "d.toml")
+    code("plan", "d.toml")
+    code("status")
+    code("log")
+    said = capsys.readouterr()
+    assert "diop" not in said.out + said.err
+
+
+def test_a_dry_run_writes_nothing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("copy", "d.toml", "--dry-run", "--json") == 0
+    plan = lines(capsys.readouterr().out)[0]
+    assert (plan["type"], plan["objects"], plan["volumes"]) == ("plan", 2, 1)
+    assert not (site / "vault").exists()
+
+
+def test_an_archive_is_not_copied(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "d.toml").write_text(MANIFEST + '[archive]\nfonds = "x"\n')
+    assert code("copy", "d.toml") == 2
+    assert "repatria ocr d" in capsys.readouterr().err
+
+
+def test_a_target_that_cannot_be_written_is_code_5(site: Path) -> None:
+    (site / "vault").write_text("a file where a folder should be")
+    assert code("copy", "d.toml") == 5
+
+
+def test_a_missing_source_is_code_4_and_the_log_says_so(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "abroad").rename(site / "elsewhere")
+    assert code("copy", "d.toml") == 4
+    capsys.readouterr()
+    assert code("log", "--json") == 0
+    [entry] = [line["entry"] for line in lines(capsys.readouterr().out) if line["type"] == "log"]
+    assert isinstance(entry, dict)
+    assert (entry["command"], entry["dataset"], entry["code"]) == ("copy", "d", 4)
+
+
+def test_an_altered_log_is_code_1(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code("copy", "d.toml")
+    code("copy", "d.toml")
+    file = site / "state/log.jsonl"
+    file.write_text(file.read_text().replace('"objects":2', '"objects":3'))
+    capsys.readouterr()
+    assert code("log") == 1
+    assert "line 2" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("site")
+def test_status_ends_with_one_sentence_for_the_director(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("status") == 0
+    assert capsys.readouterr().out == "No dataset was worked on from here yet.\n"
+    code("copy", "d.toml")
+    capsys.readouterr()
+    assert code("status") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-1] == "1 dataset, 1 home and signed for (7 B). Nothing is lost."
+    assert "repatria verify d" in shown[1]
+
+
+@pytest.mark.usefixtures("site")
+def test_status_of_a_dataset_that_was_never_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("status", "d.toml", "--json") == 0
+    [standing, summary] = lines(capsys.readouterr().out)
+    assert (standing["dataset"], standing["bundle"], standing["next"]) == ("d", None, "repatria copy d")
+    assert summary["type"] == "summary"
+
+
+@pytest.mark.usefixtures("site")
+def test_inventory_warns_when_the_manifest_says_less_than_was_seen(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(site / "abroad", {"p.csv": b"nom;ddn;diagnostic\nDiop;1987;paludisme\nFall;1990;grippe\n"})
+    assert code("inventory", "d.toml", "--export-csv", "objects.csv") == 0
+    said = capsys.readouterr().err
+    assert "is public, but what was seen is health" in said
+    assert "objects.csv holds every object's name in clear" in said
+    assert (site / "objects.csv").read_text().count("\n") == 4
+
+
+@pytest.mark.usefixtures("site")
+def test_several_recipients_need_no_warning(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code("copy", "d.toml")
+    assert "one recipient" in capsys.readouterr().err
+    code("keys", "new", "-o", "second", "-q")
+    (site / "d.toml").write_text(MANIFEST.replace('"key.pub"', '"key.pub", "second.pub"'))
+    write(site / "abroad", {"c": b"3"})
+    capsys.readouterr()
+    assert code("copy", "d.toml") == 0
+    assert "one recipient" not in capsys.readouterr().err

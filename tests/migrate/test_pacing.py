@@ -1,0 +1,102 @@
+"""When and how fast: the command line before the manifest, and a manifest that changes meanwhile."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from repatria.errors import ManifestError, StoppedError
+from repatria.manifest import Manifest, load_manifest
+from repatria.migrate import pacing as module
+from repatria.migrate.pacing import Pacing, Wishes, until_clock
+from repatria.work.stop import Reason, StopSignal
+from tests.work.making import IDENTITY
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    file = tmp_path / "d.toml"
+    file.write_text(
+        f"""id = "d"
+timezone = "Africa/Dakar"
+[[source]]
+uri = "a"
+[target]
+uri = "b"
+[encryption]
+recipients = ["{IDENTITY.recipient}"]
+[transfer]
+bandwidth = "20mbit"
+window = "20:00-06:00"
+"""
+    )
+    return load_manifest(file)
+
+
+def pacing(manifest: Manifest, wishes: Wishes | None = None, stop: StopSignal | None = None) -> Pacing:
+    return Pacing(manifest, wishes or Wishes(), stop or StopSignal(), lambda: manifest)
+
+
+NIGHT = datetime(2026, 1, 5, 23, 0, tzinfo=UTC)
+
+
+def test_the_manifest_says_how_fast_and_until_when(manifest: Manifest) -> None:
+    stop = StopSignal(clock=lambda: NIGHT.timestamp() + 7 * 3600)
+    pace = pacing(manifest, stop=stop)
+    pace.begin(NIGHT)
+    assert pace.throttle.bits_per_second == 20_000_000
+    assert stop.requested
+    assert stop.reason is Reason.WINDOW
+    assert "20:00" in stop.error().advice
+
+
+def test_the_command_line_comes_first(manifest: Manifest) -> None:
+    pace = pacing(manifest, Wishes(bandwidth=1_000, window="Mon-Sun"))
+    pace.begin(NIGHT)
+    assert pace.throttle.bits_per_second == 1_000
+    assert not pace.stop.requested
+
+
+def test_a_closed_window_is_code_8_and_says_when_it_opens(manifest: Manifest) -> None:
+    with pytest.raises(StoppedError) as caught:
+        pacing(manifest).begin(NIGHT + timedelta(hours=10))
+    assert "2026-01-06 20:00" in caught.value.advice
+
+
+def test_until_ends_before_the_window_does(manifest: Manifest) -> None:
+    stop = StopSignal(clock=lambda: NIGHT.timestamp() + 3600)
+    pacing(manifest, Wishes(until=NIGHT + timedelta(hours=1)), stop).begin(NIGHT)
+    assert stop.requested
+
+
+def test_until_is_meant_in_the_dataset_s_time_zone(manifest: Manifest) -> None:
+    moment = until_clock("06:00", replace(manifest, timezone="Asia/Tokyo"))
+    assert moment is not None
+    assert moment.hour == 21
+    assert until_clock(None, manifest) is None
+
+
+def test_changes_of_the_manifest_take_effect_while_it_runs(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0)
+    now = [manifest]
+    pace = Pacing(manifest, Wishes(), StopSignal(), lambda: now[0])
+    pace.begin(NIGHT)
+    now[0] = replace(manifest, transfer=replace(manifest.transfer, bandwidth=1_000_000, window=None))
+    pace.look()
+    assert pace.throttle.bits_per_second == 1_000_000
+    assert not pace.stop.requested
+
+
+def test_a_manifest_that_is_wrong_for_a_moment_changes_nothing(
+    manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0)
+
+    def reread() -> Manifest:
+        raise ManifestError("half written")
+
+    pace = Pacing(manifest, Wishes(), StopSignal(), reread)
+    pace.begin(NIGHT)
+    pace.look()
+    assert pace.throttle.bits_per_second == 20_000_000
