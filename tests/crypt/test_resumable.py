@@ -1,7 +1,6 @@
 """A SHA-256 that survives an interruption."""
 
 import hashlib
-import os
 import subprocess
 import sys
 
