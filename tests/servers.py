@@ -96,10 +96,10 @@ def running(
             process.wait()
 
 
-def aws_environment(folder: Path) -> dict[str, str]:
+def aws_environment(folder: Path, access_key: str = ACCESS_KEY, secret_key: str = SECRET_KEY) -> dict[str, str]:
     """Write the files of one AWS profile, `test`, and return the environment that names them."""
     credentials = folder / "credentials"
-    credentials.write_text(f"[test]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
+    credentials.write_text(f"[test]\naws_access_key_id = {access_key}\naws_secret_access_key = {secret_key}\n")
     config = folder / "config"
     config.write_text("[profile test]\nregion = us-east-1\n")
     return {
@@ -145,6 +145,17 @@ def moto_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         client.create_bucket(Bucket=BUCKET)
         client.close()
         yield Server(f"s3://{BUCKET}", endpoint, "test", aws_environment(folder), None, process)
+
+
+@pytest.fixture(scope="session")
+def other_s3(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """S3 by any service at all, if one is named: `REPATRIA_TEST_S3=ENDPOINT,BUCKET,ACCESS_KEY,SECRET_KEY`."""
+    named = os.environ.get("REPATRIA_TEST_S3")
+    if not named:
+        pytest.skip("REPATRIA_TEST_S3 names no further S3 service")
+    endpoint, bucket, access_key, secret_key = named.split(",")
+    environment = aws_environment(tmp_path_factory.mktemp("other"), access_key, secret_key)
+    return Server(f"s3://{bucket}", endpoint, "test", environment, None, os.getpid())
 
 
 @pytest.fixture(scope="session")

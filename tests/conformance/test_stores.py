@@ -27,17 +27,18 @@ class Place:
 
     @property
     def takes_any_key(self) -> bool:
-        return self.kind in {"memory", "moto"}
+        return self.kind in {"memory", "moto", "other"}
 
     @property
     def keeps_metadata(self) -> bool:
-        return self.kind in {"memory", "moto", "rclone"}
+        return self.kind in {"memory", *BUCKETS}
 
 
-SERVERS = {"rclone": "rclone_s3", "moto": "moto_s3", "sftp": "sshd"}
+SERVERS = {"rclone": "rclone_s3", "moto": "moto_s3", "other": "other_s3", "sftp": "sshd"}
+BUCKETS = {"rclone", "moto", "other"}
 
 
-@pytest.fixture(params=["memory", "local", "rclone", "moto", "sftp"])
+@pytest.fixture(params=["memory", "local", *SERVERS])
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Place]:
@@ -336,7 +337,7 @@ class TestWhatIsKept:
 
     def test_symlinks_are_listed_and_never_followed(self, place: Place, store: Store) -> None:
         like = Object("x", 11, kind=ObjectKind.SYMLINK, link_target="/etc/passwd")
-        if place.kind in {"moto", "rclone"}:
+        if place.kind in BUCKETS:
             with pytest.raises(RefusedError):
                 store.put("a/link", [b"/etc/passwd"], 11, like=like)
             return
