@@ -54,7 +54,7 @@ def test_roots(count: int) -> None:
 
 @pytest.mark.parametrize(("leaf", "count"), PATHS)
 def test_audit_paths(leaf: int, count: int) -> None:
-    path = inclusion_proof(LEAVES[:count], leaf)
+    path = inclusion_proof(LEAVES[:count], leaf, count)
     assert [each.hex() for each in path] == PATHS[leaf, count]
     assert proves_inclusion(LEAVES[leaf], leaf, count, path, bytes.fromhex(ROOTS[count - 1]))
 
@@ -63,7 +63,7 @@ def test_audit_paths(leaf: int, count: int) -> None:
 def test_every_leaf_is_proven_and_no_other(leaves: list[bytes], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(leaves) - 1))
     root = MerkleTree(leaves).root()
-    path = inclusion_proof(leaves, at)
+    path = inclusion_proof(iter(leaves), at, len(leaves))
     assert proves_inclusion(leaves[at], at, len(leaves), path, root)
     assert not proves_inclusion(bytes(32), at, len(leaves), path, root) or leaves[at] == bytes(32)
     assert not proves_inclusion(leaves[at], at, len(leaves), [*path, bytes(32)], root)
@@ -74,7 +74,13 @@ def test_every_leaf_is_proven_and_no_other(leaves: list[bytes], data: st.DataObj
 
 def test_there_is_no_proof_for_a_leaf_that_is_not_there() -> None:
     with pytest.raises(IndexError):
-        inclusion_proof(LEAVES, 8)
+        inclusion_proof(LEAVES, 8, 8)
+
+
+@pytest.mark.parametrize("count", [5, 7])
+def test_a_proof_is_over_as_many_leaves_as_were_announced(count: int) -> None:
+    with pytest.raises(ValueError, match="leaves came"):
+        inclusion_proof(LEAVES[:6], 2, count)
 
 
 def test_the_leaf_of_an_object_is_as_the_format_has_it() -> None:

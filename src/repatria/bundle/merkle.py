@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 """The root of no leaves."""
@@ -39,21 +40,41 @@ class MerkleTree:
         return root
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the audit path of leaf `index` (from 0), the lowest first (RFC 6962, section 2.1.1)."""
-    if not 0 <= index < len(leaves):
+def inclusion_proof(leaves: Iterable[bytes], index: int, count: int) -> list[bytes]:
+    """Return the audit path of leaf `index` (from 0) of `count`, the lowest first (RFC 6962, section 2.1.1).
+
+    The leaves are taken once, as they come, and are not kept. ValueError if there are more or fewer than `count`.
+    """
+    if not 0 <= index < count:
         raise IndexError(index)
-    path: list[bytes] = []
-    first, last = 0, len(leaves)
+    ranges = _sibling_ranges(index, count)
+    siblings = {first: MerkleTree() for first, _last in ranges}
+    within = sorted((*ranges, (index, index + 1)))
+    coming = iter(leaves)
+    for first, last in within:
+        tree = siblings.get(first, MerkleTree())
+        for leaf in islice(coming, last - first):
+            tree.add(leaf)
+        if tree.count < last - first:
+            raise ValueError("fewer leaves came than were announced")
+    if next(coming, None) is not None:
+        raise ValueError("more leaves came than were announced")
+    return [siblings[first].root() for first, _last in ranges]
+
+
+def _sibling_ranges(index: int, count: int) -> list[tuple[int, int]]:
+    """Return the leaves (first, end) under each node of an audit path, the lowest first."""
+    ranges: list[tuple[int, int]] = []
+    first, last = 0, count
     while last - first > 1:
         middle = first + _split(last - first)
         if index < middle:
-            path.append(MerkleTree(leaves[middle:last]).root())
+            ranges.append((middle, last))
             last = middle
         else:
-            path.append(MerkleTree(leaves[first:middle]).root())
+            ranges.append((first, middle))
             first = middle
-    return path[::-1]
+    return ranges[::-1]
 
 
 def proves_inclusion(leaf: bytes, index: int, count: int, path: Sequence[bytes], root: bytes) -> bool:
