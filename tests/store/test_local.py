@@ -15,7 +15,7 @@ from repatria.errors import ChangedError, FullError, NotFoundError, RefusedError
 from repatria.model import Object, ObjectKind
 from repatria.store import local
 from repatria.store.local import LocalStore
-from repatria.store.local_files import STALE_AFTER
+from repatria.store.local_files import UNTOUCHED, hold
 from repatria.store.paths import ASIDE, UnholdableNameError
 
 
@@ -187,13 +187,26 @@ class TestPutting:
         store.close()
         assert sorted(path.name for path in store.root.iterdir()) == ["a"]
 
-    def test_what_killed_runs_left_is_removed_after_a_day(self, store: LocalStore) -> None:
-        (store.root / ASIDE).mkdir()
-        for name, age in (("old", STALE_AFTER + 60), ("young", 60)):
-            (store.root / ASIDE / name).write_text("in clear")
-            os.utime(store.root / ASIDE / name, times=(time.time() - age,) * 2)
-        put(store, "a")
-        assert [path.name for path in (store.root / ASIDE).iterdir()] == ["young"]
+    def test_what_killed_runs_left_is_removed(self, store: LocalStore) -> None:
+        aside = store.root / ASIDE
+        aside.mkdir()
+        for name, age in (("left", UNTOUCHED + 1), ("held", UNTOUCHED + 1), ("young", UNTOUCHED / 2)):
+            (aside / name).write_text("in clear")
+            os.utime(aside / name, times=(time.time() - age,) * 2)
+        with (aside / "held").open() as held:
+            hold(held.fileno())
+            put(store, "a")
+        assert sorted(path.name for path in aside.iterdir()) == ["held", "young"]
+
+    def test_what_is_being_written_is_held(self, store: LocalStore) -> None:
+        def data() -> Iterator[bytes]:
+            (aside,) = (store.root / ASIDE).iterdir()
+            os.utime(aside, times=(1, 1))
+            put(LocalStore(store.root), "b")  # another run, which sweeps
+            yield b"12345"
+
+        store.put("a", data(), 5)
+        assert read(store, "a") == b"12345"
 
     def test_the_folder_aside_may_vanish_between_two_runs(self, store: LocalStore) -> None:
         put(store, "a")

@@ -23,6 +23,7 @@ from repatria.store.local_files import (
     FILE,
     NEW_FILE,
     PinnedFile,
+    hold,
     keep,
     keep_unopened,
     link_new,
@@ -176,6 +177,7 @@ class LocalStore:
             file = os.open(aside_name, NEW_FILE, 0o666, dir_fd=aside)
             try:
                 with os.fdopen(file, "wb", buffering=0):
+                    hold(file)
                     written = sum(write_whole(file, chunk) for chunk in data)
                     if written != size:
                         raise ValueError(f"{written} bytes came where {size} were announced")

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat as modes
 import time
@@ -15,8 +16,10 @@ from repatria.store.base import Buffer
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
-STALE_AFTER = 24 * 3600
-"""Seconds after which a file aside belongs to no run any more: a run writes to its file all the while."""
+UNTOUCHED = 60.0
+"""Seconds since its last byte after which a file aside that nobody holds locked was left by a killed run."""
+STALE_AFTER = 24 * 3600.0
+"""The same where it cannot be known whether a file is locked."""
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -145,13 +148,35 @@ def keep_unopened(name: str, folder: int, like: Object) -> None:
         os.utime(name, ns=(like.mtime_ns, like.mtime_ns), dir_fd=folder, follow_symlinks=False)
 
 
+def hold(file: int) -> None:
+    """Lock a file aside for as long as it is open, where the file system can, so that no other run sweeps it away."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def sweep(aside: int) -> None:
-    """Remove the files that killed runs left aside."""
-    oldest = time.time() - STALE_AFTER
+    """Remove the files that killed runs left aside: they may be in clear."""
     for name in os.listdir(aside):
         with contextlib.suppress(OSError):
-            if os.stat(name, dir_fd=aside, follow_symlinks=False).st_mtime < oldest:
-                os.unlink(name, dir_fd=aside)
+            file = os.open(name, FILE, dir_fd=aside)
+            try:
+                if _is_left(file):
+                    os.unlink(name, dir_fd=aside)
+            finally:
+                os.close(file)
+
+
+def _is_left(file: int) -> bool:
+    age = time.time() - os.fstat(file).st_mtime
+    if age < UNTOUCHED:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return age > STALE_AFTER
+    return True
 
 
 def version_of(status: os.stat_result) -> str:
