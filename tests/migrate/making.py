@@ -38,7 +38,6 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.name, self.public_uri = self.source.name, self.source.public_uri
-        self.reads_at_once = 4
         self.reads_at_once = self.source.reads_at_once
 
     def list(self) -> Iterator[Object]:

@@ -79,6 +79,7 @@ def copy_dataset(
     except StoppedError as error:
         raise copying.told(error) from error
     finally:
+        fetcher.close()
         progress.finish()
 
 
@@ -202,10 +203,10 @@ class _Copying:
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="unit")
         in_flight: set[Future[Outcome]] = set()
         try:
-            for unit in cut(planned, self._run.volume_size):
+            for order, unit in enumerate(cut(planned, self._run.volume_size)):
                 self._volumes.planned += len(unit.volumes)
                 self._collect(in_flight, leave=self._workers - 1)
-                in_flight.add(pool.submit(Filler(self._run, self._fetcher).copy, unit))
+                in_flight.add(pool.submit(Filler(self._run, self._fetcher, unit, order).copy))
             self._collect(in_flight, leave=0)
         except TRANSIENT:  # the listing broke off; the units in flight did not
             self._collect(in_flight, leave=0)

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from repatria.crypt.resumable import ResumableSha256
 from repatria.errors import ChangedError, Role
 from repatria.i18n import _
 from repatria.migrate.classify import SAMPLE_SIZE
+from repatria.migrate.connections import Connections
 from repatria.model import Object, ObjectKind
 from repatria.progress import SILENT, Progress
 from repatria.source.base import ObjectSource
@@ -24,6 +25,16 @@ class Fetcher:
     throttle: Throttle
     patience: Patience
     progress: Progress = SILENT
+    connections: dict[str, Connections] = field(init=False)
+    """By name of the source."""
+
+    def __post_init__(self) -> None:
+        self.connections = {name: Connections(source.reads_at_once) for name, source in self.sources.items()}
+
+    def close(self) -> None:
+        """Let reads that wait for their turn fall."""
+        for connections in self.connections.values():
+            connections.close()
 
     def look_again(self, source: str, told: Object) -> Object:
         """Return an object as it is now; NotFoundError if it is gone."""
@@ -33,15 +44,22 @@ class Fetcher:
 
     def fetch(self, source: str, told: Object, start: int, length: int) -> "Fetch":
         """Return `length` bytes of an object from `start`, to be iterated over once."""
-        return Fetch(self, self.sources[source], told, start, length)
+        return Fetch(self, source, told, start, length)
+
+    def read(self, source: str, told: Object, start: int, length: int) -> tuple[Object, bytes]:
+        """Return the object as fully as the reply tells of it, and `length` of its bytes from `start`."""
+        fetch = self.fetch(source, told, start, length)
+        data = b"".join(fetch)
+        return fetch.told, data
 
 
 class Fetch:
     """A read that is taken up where it broke, pinned to one version of its object."""
 
-    def __init__(self, fetcher: Fetcher, source: ObjectSource, told: Object, start: int, length: int) -> None:
+    def __init__(self, fetcher: Fetcher, source: str, told: Object, start: int, length: int) -> None:
         self._fetcher = fetcher
-        self._source = source
+        self._source = fetcher.sources[source]
+        self._connections = fetcher.connections[source]
         self._start = start
         self._length = length
         self.told = told
@@ -60,11 +78,13 @@ class Fetch:
                         raise _changed()
                     attempt.succeeded()
                     fetcher.throttle.take(len(chunk))
+                    self._connections.carried(len(chunk))
                     fetcher.progress.advance(len(chunk))
                     yield chunk
                 if done < self._length:
                     raise _changed()
             except TRANSIENT as error:
+                self._connections.troubled(error)
                 if done == before:
                     attempt.pause(error)
 

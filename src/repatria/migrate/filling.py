@@ -12,6 +12,7 @@ from repatria.i18n import _
 from repatria.migrate.classify import recognise
 from repatria.migrate.fetching import Digest, Fetcher
 from repatria.migrate.plan import Planned, Slice, Unit
+from repatria.migrate.prefetch import Prefetch
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.work.bundling import BundleRun
 from repatria.work.unfinished import ObjectPart
@@ -38,22 +39,31 @@ class Outcome:
 class Filler:
     """Copies one unit; used by one thread."""
 
-    def __init__(self, run: BundleRun, fetcher: Fetcher) -> None:
+    def __init__(self, run: BundleRun, fetcher: Fetcher, unit: Unit, order: int = 0) -> None:
+        """Prepare to copy `unit`; of several, the one with the lower `order` is read first."""
         self._run = run
         self._fetcher = fetcher
+        self._unit = unit
+        self._order = order
         self._digests: dict[int, Digest] = {}
         self._given_up: set[int] = set()
         self.outcome = Outcome()
 
-    def copy(self, unit: Unit) -> Outcome:
+    def copy(self) -> Outcome:
         """Fill and store the volumes of a unit, in order.
 
         What goes wrong with an object is in the outcome; what goes wrong with the target, or a stop, is raised, and
         what was stored before stays.
         """
-        for number, volume in enumerate(unit.volumes, 1):
-            self._fetcher.patience.stop.raise_if_requested()
-            self._copy_volume(volume, last=unit.last and number == len(unit.volumes))
+        unit = self._unit
+        slices = (piece for volume in unit.volumes for piece in volume)
+        self._prefetch = Prefetch(self._fetcher, slices, self._order, self._run.volume_size)
+        try:
+            for number, volume in enumerate(unit.volumes, 1):
+                self._fetcher.patience.stop.raise_if_requested()
+                self._copy_volume(volume, last=unit.last and number == len(unit.volumes))
+        finally:
+            self._prefetch.close()
         return self.outcome
 
     def _copy_volume(self, pieces: Sequence[Slice], *, last: bool) -> None:
@@ -91,9 +101,10 @@ class Filler:
             planned.object, planned.name, number=planned.number, length=piece.length, part=piece.part, start=piece.start
         )
         try:
-            fetch = self._fetcher.fetch(planned.source, planned.object, piece.start, piece.length)
+            told = planned.object
             digest = self._digest(piece)
-            for chunk in fetch:
+            for found, chunk in self._prefetch.chunks(piece):
+                told = found
                 volume.write(chunk)
                 digest.update(chunk)
             if piece.ends_object:
@@ -102,7 +113,7 @@ class Filler:
             volume.abandon()
             self._give_up(planned, error)
             return None
-        return fetch.told
+        return told
 
     def _digest(self, piece: Slice) -> Digest:
         """Return the running digest of a slice's object, up to where the slice starts."""

@@ -85,6 +85,7 @@ class ScanFolder:
         self._only = only
         self._store: Store = open_store(self.folder.as_uri(), role=Role.SOURCE)
         self.public_uri = public_uri(self._store.uri)
+        self.reads_at_once = self._store.reads_at_once
 
     def list(self) -> Iterator[Object]:
         """Yield the files."""

@@ -6,9 +6,7 @@ from urllib.parse import quote, unquote
 from repatria.errors import Role, UsageError
 from repatria.i18n import _
 from repatria.store.base import Store
-
-SCHEMES = ("file", "s3", "sftp", "memory")
-
+from repatria.uri import SCHEMES
 
 def open_store(uri: str, *, endpoint: str | None = None, profile: str | None = None, role: Role = Role.TARGET) -> Store:
     """Return the store at `uri`; nothing is connected before its first use.
@@ -58,6 +56,7 @@ def _split(uri: str) -> tuple[str, str]:
     scheme, mark, rest = uri.partition("://")
     if not mark:
         return "file", quote(uri, errors="surrogateescape")
+    scheme = scheme.lower()
     if scheme not in SCHEMES:
         raise UsageError(
             _("No store is of the kind {scheme}://.").format(scheme=scheme),

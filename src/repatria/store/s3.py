@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
-from repatria.errors import Role, StoreError
+from repatria.errors import Role, StoreError, UsageError
 from repatria.i18n import _
 from repatria.model import Object, ObjectKind
 from repatria.store import failures
@@ -35,6 +35,7 @@ PAGE = 1000
 LONGEST_KEY = 1024
 CHUNK = 1 << 20
 """Bytes read at a time."""
+_BUCKET = re.compile(r"[a-zA-Z0-9.\-_]{1,255}|arn:.+")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
@@ -58,6 +59,11 @@ class S3Store:
         role: Role = Role.TARGET,
         service: Service | None = None,
     ) -> None:
+        if not _BUCKET.fullmatch(bucket):
+            raise UsageError(
+                _("{bucket} is no name of a bucket.").format(bucket=bucket or "s3://"),
+                advice=_("A bucket's URI looks like s3://bucket/path."),
+            )
         prefix = prefix.removesuffix("/")
         self.uri = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
         self.role = role

@@ -28,6 +28,7 @@ class StoppableStore:
         self._stopped_at: float | None = None
         self.uri = store.uri
         self.role: Role = store.role
+        self.reads_at_once = store.reads_at_once
 
     def list(self, prefix: str = "", *, enter: Callable[[str], bool] | None = None) -> Iterator[Object]:
         """List as the store does."""
