@@ -186,14 +186,16 @@ class _Batch:
             threads.shutdown(wait=True, cancel_futures=True)
 
     def _collect(self, under_way: dict[Future[_Outcome], int], shelving: Shelving, scans: int, room: int) -> None:
-        """Wait until at most so many scans, of at most so many bytes in all, are under way."""
-        self._patience.stop.raise_if_requested()
-        while under_way and (len(under_way) > scans or sum(under_way.values()) > max(room, 0)):
-            done, _rest = wait(under_way, timeout=_GLANCE, return_when=FIRST_COMPLETED)
+        """Shelve what is finished, and wait until at most so many scans, of at most so many bytes, are under way."""
+        while True:
+            full = len(under_way) > scans or sum(under_way.values()) > max(room, 0)
+            done, _rest = wait(under_way, timeout=_GLANCE if full else 0, return_when=FIRST_COMPLETED)
             for future in done:
                 del under_way[future]
                 self._take(future.result(), shelving)
             self._patience.stop.raise_if_requested()
+            if not full:
+                return
 
     def _read_one(self, work: _Work) -> _Outcome:
         """Fetch and read one scan, in a thread of its own."""

@@ -1,7 +1,8 @@
 """A font that draws nothing and says everything: what makes the words over a scanned page selectable.
 
-One empty TrueType glyph, half as wide as high, stands for every character; a document's own table maps character codes
-to Unicode (ToUnicode), so that any script, and any character beyond the basic plane, can be selected and searched.
+One TrueType glyph, half as wide as high, stands for every character; a document's own table maps character codes to
+Unicode (ToUnicode), so that any script, and any character beyond the basic plane, can be selected and searched. The
+glyph is a line there and back: it has no area, so nothing is drawn, but extents, without which PDFium skips words.
 PDF/A-2 (ISO 19005-2, 6.2.11) wants the font embedded, widths that agree, and no reference to glyph 0.
 """
 
@@ -13,7 +14,7 @@ ADVANCE = 500
 ASCENT, DESCENT = 800, -200
 NAME = "RepatriaInvisible"
 _TABLE_VERSION = 0x00010000
-_EMPTY_GLYPHS = 2
+_GLYPHS = 2
 
 
 class CharacterCodes:
@@ -55,10 +56,10 @@ class CharacterCodes:
 
 
 def font_program() -> bytes:
-    """Return the TrueType font: glyph 0 (.notdef) and glyph 1, both empty (https://learn.microsoft.com/typography/opentype)."""
+    """Return the TrueType font: an empty glyph 0 (.notdef) and glyph 1 (https://learn.microsoft.com/typography/opentype)."""
     tables = {
         b"cmap": struct.pack(">HHHHL", 0, 1, 3, 1, 12) + struct.pack(">HHHHHHH", 4, 24, 0, 2, 2, 0, 0) + _NO_CHARACTERS,
-        b"glyf": bytes(4),
+        b"glyf": _GLYPH,
         b"head": struct.pack(
             ">LLLLHHQQhhhhHHhhh",
             _TABLE_VERSION,
@@ -87,18 +88,20 @@ def font_program() -> bytes:
             0,
             ADVANCE,
             *(0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
-            _EMPTY_GLYPHS,
+            _GLYPHS,
         ),
         b"hmtx": struct.pack(">HhHh", ADVANCE, 0, ADVANCE, 0),
-        b"loca": struct.pack(">HHH", 0, 0, 0),
-        b"maxp": struct.pack(
-            ">LHHHHHHHHHHHHHH", _TABLE_VERSION, _EMPTY_GLYPHS, *(0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
-        ),
+        b"loca": struct.pack(">HHH", 0, 0, len(_GLYPH) // 2),
+        b"maxp": struct.pack(">LHHHHHHHHHHHHHH", _TABLE_VERSION, _GLYPHS, *(2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)),
         b"post": struct.pack(">LLhhLLLLL", 0x00030000, 0, -100, 50, 1, 0, 0, 0, 0),
     }
     return _assembled(tables)
 
 
+_GLYPH = struct.pack(
+    ">hhhhhHHBBhhhh", 1, 0, DESCENT, ADVANCE, ASCENT, 1, 0, 1, 1, 0, ADVANCE, DESCENT, ASCENT - DESCENT
+)
+"""One contour of two points: from the lower left to the upper right corner, and back."""
 _NO_CHARACTERS = struct.pack(">HHHHH", 0xFFFF, 0, 0xFFFF, 1, 0)
 """The one segment that every cmap of format 4 ends with: our characters are reached by glyph number only."""
 

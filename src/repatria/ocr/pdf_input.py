@@ -181,7 +181,7 @@ def _characters(layer: pypdfium2.PdfTextPage) -> Iterator[tuple[str, Box | None]
         if not code or 0xD800 <= code < 0xE000 or code > 0x10FFFF:
             continue
         character = chr(code)
-        yield character, None if character.isspace() else Box(*layer.get_charbox(index))
+        yield character, None if character.isspace() else Box(*layer.get_charbox(index, loose=True))
 
 
 def _runs(characters: Sequence[tuple[str, Box | None]]) -> Iterator[tuple[list[_Character], bool]]:

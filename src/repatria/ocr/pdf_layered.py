@@ -47,6 +47,7 @@ def _layered(original: bytes, pages: Sequence[PageText]) -> bytes:
     if reader.is_encrypted:
         reader.decrypt("")
     writer = PdfWriter(clone_from=reader)
+    writer.pdf_header = max(reader.pdf_header, "%PDF-1.4")
     codes = CharacterCodes()
     font = new_font(writer)
     for text, page in zip(pages, writer.pages, strict=True):

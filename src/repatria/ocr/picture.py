@@ -176,9 +176,8 @@ def _resolution(image: Image.Image) -> tuple[float, float]:
         across, down = (float(value) for value in told) if told else (0.0, 0.0)
     except (TypeError, ValueError, ZeroDivisionError):
         return 0.0, 0.0
-    believed = all(_SCREEN_DPI <= value <= _TOO_FINE_DPI for value in (across, down)) or (
-        max(across, down) >= _SCREEN_DPI and min(across, down) >= 50  # a fax: 204 x 98
-    )
+    fine, coarse = max(across, down), min(across, down)
+    believed = _SCREEN_DPI <= fine <= _TOO_FINE_DPI and coarse >= fine / 3  # a fax has 204 x 98
     return (across, down) if believed else (0.0, 0.0)
 
 
