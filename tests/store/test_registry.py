@@ -40,6 +40,12 @@ def test_other_schemes_are_refused() -> None:
         open_store("ftp://host/x")
 
 
+@pytest.mark.parametrize("uri", ["s3://", "s3:///x", "s3://a bucket/x", "sftp:///x"])
+def test_what_names_no_place_is_refused(uri: str) -> None:
+    with pytest.raises(UsageError):
+        open_store(uri)
+
+
 def test_a_password_in_a_uri_is_refused_and_not_repeated() -> None:
     with pytest.raises(UsageError) as caught:
         open_store("sftp://user:secret@host/x")

@@ -61,9 +61,16 @@ def no_root(store: str, role: Role) -> NotFoundError:
 
 def refused(path: str, store: str, role: Role, reason: str) -> RefusedError:
     """Tell that this user may not do this with the object."""
+    if role is Role.SOURCE:
+        advice = _(
+            "Give this user the right to read it, or leave its folder out with exclude in the manifest. "
+            "Run the command in a terminal to see its name."
+        )
+    else:
+        advice = _("Give this user the right to it, or run as a user who has it.")
     return RefusedError(
         _("{path} in {store} may not be used: {reason}.").format(path=path, store=store, reason=reason),
-        advice=_("Give this user the right to it, or run as a user who has it."),
+        advice=advice,
         public=False,
         role=role,
     )

@@ -8,6 +8,7 @@ from repatria.i18n import _
 from repatria.store.base import Store
 from repatria.uri import SCHEMES
 
+
 def open_store(uri: str, *, endpoint: str | None = None, profile: str | None = None, role: Role = Role.TARGET) -> Store:
     """Return the store at `uri`; nothing is connected before its first use.
 
