@@ -12,7 +12,6 @@ from repatria.crypt.sshsig import Signer
 from repatria.ocr.digitise import DigitiseResult, Wishes, digitise
 from repatria.ocr.intake import scan_folders
 from repatria.store.base import Store
-from repatria.store.memory import MemoryStore
 from repatria.store.registry import open_store
 from repatria.work.bundling import BundleRun, DatasetFacts, SourceFacts
 from repatria.work.patience import Patience
@@ -93,6 +92,3 @@ class Archive:
     def pages(self, document: int) -> list[PageRow]:
         with self.chain() as chain:
             return [row for bundle in chain.bundles for index in bundle.indexes() for row in index.pages(document)]
-
-
-__all__ = ["DATASET", "Archive", "MemoryStore"]

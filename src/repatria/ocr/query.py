@@ -41,6 +41,14 @@ class Term:
             if all(self._means(forms, token) for forms, token in zip(self.words, run, strict=True)):
                 yield from run
 
+    def near_places(self, text: Sequence[Token]) -> Iterator[Token]:
+        """Yield the tokens that are this term but for a few letters."""
+        words = self.written.split()
+        for start in range(len(text) - len(words) + 1):
+            run = text[start : start + len(words)]
+            if all(is_near(word, indexed_grams(token.text)) for word, token in zip(words, run, strict=True)):
+                yield from run
+
     def _means(self, forms: frozenset[str], token: Token) -> bool:
         if len(self.words) > 1:
             return bool(forms & {fold(token.text), typed(fold(token.text))})
@@ -75,14 +83,14 @@ class Query:
         return sorted(found, key=lambda token: token.start)
 
     def nearly(self, text: Sequence[Token]) -> list[Token] | None:
-        """Return the tokens that are the query's words but for a few letters; None unless each word has one."""
-        found: list[Token] = []
-        for word in (word for term in self.terms for word in term.written.split()):
-            near = [token for token in text if is_near(word, indexed_grams(token.text))]
+        """Return the tokens that are the query's words but for a few letters; None unless each term has some."""
+        found: set[Token] = set()
+        for term in self.terms:
+            near = set(term.near_places(text))
             if not near:
                 return None
-            found += near
-        return sorted(set(found), key=lambda token: token.start)
+            found |= near
+        return sorted(found, key=lambda token: token.start)
 
 
 def parse_query(text: str) -> Query:
