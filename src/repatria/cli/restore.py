@@ -18,6 +18,7 @@ from repatria.cli.chains import (
 from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.cli.quantity import quantity_text, size_text
+from repatria.cli.runs import audited
 from repatria.errors import UsageError, worst
 from repatria.i18n import _, ngettext
 from repatria.model import Finding
@@ -38,6 +39,11 @@ class Tally:
     kept: int = 0
     renamed: int = 0
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def codes(self) -> list[int]:
+        """The exit codes that the findings ask for."""
+        return [found.kind.exit_code for found in self.findings]
 
     def count(self, restored: "Restored") -> None:
         """Count one object."""
@@ -79,14 +85,18 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option("--dest-profile", metavar="NAME", help=_("AWS profile of DEST."))
         ] = None,
     ) -> int:
+        from repatria.cli.context import current_settings
+
         with (
             opened_chain(out, bundle, identity, only=only, endpoint=endpoint, profile=profile) as (chain, code),
             _opened_destination(destination, dest_endpoint, dest_profile) as store,
         ):
             _refuse_among_bundles(store, chain, separate=dest_endpoint != endpoint)
-            tally = _restore(out, chain, store, patterns or ())
+            with audited(out, current_settings(), "restore", chain.head.dataset_id) as facts:
+                tally = _restore(out, chain, store, patterns or ())
+                facts.update(code=worst([code, *tally.codes]), bundle=chain.head.uri, objects=tally.written)
         _conclude(out, tally, store.uri, chain.head.uri)
-        return worst([code, *(found.kind.exit_code for found in tally.findings)])
+        return worst([code, *tally.codes])
 
 
 @contextmanager

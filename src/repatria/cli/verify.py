@@ -12,6 +12,7 @@ from repatria.cli.frame import command
 from repatria.cli.output import FINDING_WORDS, Column, Output
 from repatria.cli.progress import shown_progress
 from repatria.cli.quantity import number_text, size_text
+from repatria.cli.runs import audited
 from repatria.errors import UsageError
 from repatria.i18n import _, ngettext
 
@@ -67,8 +68,9 @@ def register(app: typer.Typer) -> None:
         )
         state = StateFolder(settings.state)
         trust = trust_of(opened.dataset_id, settings, signers)
-        with shown_progress(out) as progress:
+        with audited(out, settings, "verify", opened.dataset_id) as facts, shown_progress(out) as progress:
             tally = _run(out, DatasetCheck(opened.store, opened.dataset_id, trust, wish, progress))
+            facts.update(code=tally.code, bundles=len(tally.results), findings=len(tally.verdicts), deep=int(deep))
         tally.tell(out, opened.store.uri, opened.dataset_id, wish)
         if tally.code == 0 and not only:
             tally.remember(state, opened.dataset_id, trust)
