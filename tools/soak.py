@@ -20,6 +20,9 @@ from demo.compare import differences
 from demo.hospital import build_hospital
 
 MEBIBYTE = 1 << 20
+BANDWIDTH = "60mbit"
+"""Slow enough that most copies are killed."""
+
 PATIENCE = 300.0
 """Seconds after which a copy that nobody killed counts as stuck."""
 
@@ -77,13 +80,13 @@ class Round:
         for file in self._chance.sample(files, 5):
             file.write_bytes(self._chance.randbytes(self._chance.randrange(100_000)))
         self._chance.choice(files).unlink()
-        number = self.counts["rounds"]
-        (self.source / f"added-{number}").write_bytes(self._chance.randbytes(self._chance.randrange(6 * MEBIBYTE)))
+        added = self.source / f"added-{self._chance.randrange(4)}"
+        added.write_bytes(self._chance.randbytes(self._chance.randrange(4 * MEBIBYTE, 16 * MEBIBYTE)))
 
     def _copy_until_something_happens(self) -> bool:
         """Start a copy, kill it after a random while; tell whether it came to its end."""
         process = subprocess.Popen(
-            ["repatria", "copy", "soak.toml"],
+            ["repatria", "copy", "soak.toml", "--bandwidth", BANDWIDTH],
             cwd=self.folder,
             env=self._environment,
             stdout=subprocess.DEVNULL,
@@ -91,7 +94,7 @@ class Round:
         )
         harshly = self._chance.random() < 0.7
         try:
-            _output, said = process.communicate(timeout=self._chance.expovariate(0.5) + 0.2)
+            _output, said = process.communicate(timeout=self._chance.expovariate(0.7) + 0.3)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL if harshly else signal.SIGTERM)
             _output, said = process.communicate(timeout=PATIENCE)
