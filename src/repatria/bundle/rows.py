@@ -199,9 +199,12 @@ class PageRow:
 
 def merkle_leaf(row: ObjectRow) -> bytes:
     """Return the 32 bytes of an object's Merkle leaf (docs/formats/statement.md)."""
-    path = path_bytes(row.path)
-    facts = row.salt + len(path).to_bytes(8) + path + row.size.to_bytes(8) + row.sha256
-    return hashlib.sha256(b"\x00" + facts).digest()
+    return facts_leaf(row.salt, path_bytes(row.path), row.size, row.sha256)
+
+
+def facts_leaf(salt: bytes, path: bytes, size: int, sha256: bytes) -> bytes:
+    """Return the Merkle leaf of what it binds."""
+    return hashlib.sha256(b"\x00" + salt + len(path).to_bytes(8) + path + size.to_bytes(8) + sha256).digest()
 
 
 def _json_or_none(mapping: Mapping[str, str]) -> str | None:

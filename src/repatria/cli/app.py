@@ -26,6 +26,7 @@ GROUPS = (
     "bundles",
     "objects",
     "verify",
+    "prove",
     "restore",
     "ocr",
     "search",

@@ -91,10 +91,11 @@ def examine(folder: BundleFolder, files: Mapping[str, int]) -> Seen:
             verdicts.append(altered(f"{folder.bundle_id}/{path}", error.message))
     data, signature = tag_files.get(layout.STATEMENT), tag_files.get(layout.STATEMENT_SIGNATURE)
     seen = Seen(folder.dataset_id, folder.bundle_id, tag_files=tag_files, verdicts=tuple(verdicts))
-    return seen if data is None or signature is None else _authenticated(seen, data, signature)
+    return seen if data is None or signature is None else authenticated(seen, data, signature)
 
 
-def _authenticated(seen: Seen, data: bytes, signature: bytes) -> Seen:
+def authenticated(seen: Seen, data: bytes, signature: bytes) -> Seen:
+    """Return what was seen with the statement in `data` if it is authentic, else with what is wrong."""
     subject = f"{seen.bundle_id}/{layout.STATEMENT}"
     statement: Statement | None = None
     key: SigningKey | None = None
