@@ -1,0 +1,67 @@
+"""What doctor sees of a target on a network: that it keeps what it is given, and who may delete there."""
+
+from pathlib import Path
+
+import pytest
+
+from repatria.cli.checks import State
+from repatria.cli.dataset_checks import PROBE, dataset_checks
+from repatria.crypt.identity import generate
+from repatria.errors import RefusedError
+from repatria.manifest import load_manifest
+from repatria.settings import Settings
+from repatria.store.memory import MemoryStore
+from repatria.store.registry import open_store
+from tests.servers import Server
+
+
+def target_states(folder: Path, target: str, endpoint: str | None, profile: str | None) -> dict[str, State]:
+    """Return how doctor finds the target and the rights there, by the name of the check."""
+    (folder / "source").mkdir(exist_ok=True)
+    settings = f'endpoint = "{endpoint}"\n' if endpoint else ""
+    settings += f'profile = "{profile}"\n' if profile else ""
+    file = folder / "m.toml"
+    file.write_text(
+        f'id = "m"\n[[source]]\nuri = "source"\n[target]\nuri = "{target}"\n{settings}'
+        f'[encryption]\nrecipients = ["{generate(classic=True).recipient}"]\n',
+        encoding="utf-8",
+    )
+    checks = dataset_checks(load_manifest(file), Settings(state=folder / "state"))
+    return {check.name: check.state for check in checks if check.name in {"target", "rights"}}
+
+
+@pytest.mark.parametrize("name", ["moto_s3", "rclone_s3"])
+def test_a_bucket_where_this_machine_may_delete_is_warned_of_and_left_clean(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    server: Server = request.getfixturevalue(name)
+    server.use(monkeypatch)
+    target = server.new_place()
+    for _time in range(2):
+        states = target_states(tmp_path, target, server.endpoint, server.profile)
+        assert states == {"target": State.OK, "rights": State.WARNING}
+    assert list(open_store(target, endpoint=server.endpoint, profile=server.profile).list()) == []
+
+
+def test_an_sftp_target(tmp_path: Path, sshd: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    sshd.use(monkeypatch)
+    assert target_states(tmp_path, sshd.new_place(), None, None) == {"target": State.OK}
+
+
+def test_where_nothing_may_be_deleted_one_file_stays_and_serves_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: MemoryStore, path: str) -> None:
+        raise RefusedError(path, role=store.role)
+
+    monkeypatch.setattr(MemoryStore, "delete", refuse)
+    target = f"memory://{tmp_path.name}"
+    for _time in range(2):
+        assert target_states(tmp_path, target, None, None) == {"target": State.OK, "rights": State.OK}
+    assert [kept.path for kept in open_store(target).list()] == [PROBE]
+
+
+def test_a_target_that_keeps_other_bytes_is_a_problem(tmp_path: Path) -> None:
+    target = f"memory://{tmp_path.name}"
+    open_store(target).put(PROBE, [b"other"], 5)
+    assert target_states(tmp_path, target, None, None) == {"target": State.PROBLEM}
