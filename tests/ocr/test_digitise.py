@@ -91,7 +91,13 @@ def test_what_was_digitised_is_known_by_its_bytes_without_this_machines_memory(a
     archive.seen_file.unlink()
     write_scans(boite.with_name("ailleurs"), copie__png=grey_page(200))
     result = archive.digitise(boite, boite.with_name("ailleurs"))
-    assert (result.uri, result.already) == (None, 2)
+    assert (result.uri, result.already, result.copies) == (None, 1, 1)
+
+
+def test_copies_in_one_batch_are_archived_once(archive: Archive, boite: Path) -> None:
+    write_scans(boite, a__png=grey_page(200), b__png=grey_page(200), c__png=grey_page(200))
+    result = archive.digitise(boite)
+    assert (result.documents, result.copies) == (1, 2)
 
 
 def test_a_torn_memory_is_mended(archive: Archive, boite: Path) -> None:

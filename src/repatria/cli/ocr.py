@@ -269,6 +269,7 @@ def _show(out: Output, dataset: str, result: "DigitiseResult", latest_uri: str |
         documents=result.documents,
         pages=result.pages,
         already=result.already,
+        copies=result.copies,
         flagged=result.flagged,
         seconds=round(seconds, 1),
     )
@@ -302,6 +303,12 @@ def _sentences(result: "DigitiseResult", seconds: float) -> Iterator[str]:
             "{count} scans are in the archive already and were left out.",
             result.already,
         ).format(count=number_text(result.already))
+    if result.copies:
+        yield ngettext(
+            "{count} scan has the same bytes as one in the archive, under another name, and was left out.",
+            "{count} scans have the same bytes as others in the archive, under other names, and were left out.",
+            result.copies,
+        ).format(count=number_text(result.copies))
     if result.flagged:
         yield ngettext(
             "{count} page needs an eye: it was read with little confidence.",

@@ -53,7 +53,9 @@ class DigitiseResult:
     documents: int = 0
     pages: int = 0
     already: int = 0
-    """Scans whose bytes the archive holds already."""
+    """Scans that the archive holds already."""
+    copies: int = 0
+    """Scans of the same bytes as one that the archive holds under another name."""
     flagged: int = 0
     """Pages that need an eye: failed, or read with low confidence."""
     findings: list[Finding] = field(default_factory=list)
@@ -212,7 +214,9 @@ class _Batch:
     def _take(self, outcome: _Outcome, shelving: Shelving) -> None:
         work, read = outcome.work, outcome.read
         if outcome.already or outcome.sha256 in self._digests:
-            self.result.already += 1
+            kept = outcome.already and self._run.known(work.shelf.original) is not None
+            self.result.already += kept
+            self.result.copies += not kept
             return
         if read.derived is None:
             for trouble in read.troubles[:1]:
