@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from repatria.cli.new import example_text, examples, in_language
 from repatria.errors import ManifestError
-from repatria.manifest import Manifest, StoreTable, load_manifest, parse_rate, parse_size
+from repatria.manifest import Manifest, StoreTable, load_manifest
+from repatria.manifest_values import parse_rate, parse_size
 
 WHOLE = """
 id = "fichiers-chu"

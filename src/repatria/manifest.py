@@ -1,139 +1,24 @@
 """Manifests: TOML in, model out; nowhere else."""
 
 import dataclasses
-import re
-import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from repatria import manifest_values as values
 from repatria import uri as uris
 from repatria.i18n import _
+from repatria.manifest_values import FilePath, Uri
 from repatria.toml_file import Fault, parse, read_tables, refuse, wrong
-
-DATASET_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-KIBIBYTE = 1 << 10
-MEBIBYTE = 1 << 20
-DEFAULT_VOLUME_SIZE = 64 * MEBIBYTE
-
-_SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
-_RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
-_SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": KIBIBYTE, "mib": MEBIBYTE, "gib": 1 << 30}
-_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_HOURS = r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)"
-_WINDOW = re.compile(rf"(?:{_DAY}(?:-{_DAY})?(?: {_HOURS})?|{_HOURS})")
-
-
-def parse_rate(text: str) -> int:
-    """Return the bits per second of `20mbit`; ValueError, with a translated sentence, if the unit is not given."""
-    return _quantity(text, _RATES, _('must be a rate with its unit in bits, such as "20mbit" or "512kbit".'))
-
-
-def parse_size(text: str) -> int:
-    """Return the bytes of `64MiB`; ValueError, with a translated sentence, if the unit is not given."""
-    return _quantity(text, _SIZES, _('must be a size with its unit, such as "64MiB".'))
-
-
-def _quantity(text: str, units: Mapping[str, int], refusal: str) -> int:
-    match = _QUANTITY.fullmatch(text.strip())
-    unit = units.get(match[2].lower()) if match else None
-    if match is None or unit is None or not (amount := int(float(match[1]) * unit)):
-        raise ValueError(refusal)
-    return amount
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise wrong(_("must be text between quotes."))
-    return value
-
-
-def _dataset_id(value: object) -> str:
-    if not DATASET_ID.fullmatch(_text(value)):
-        raise wrong(_("may hold a-z, 0-9 and hyphens, at most 63, and starts with a letter or digit."))
-    return _text(value)
-
-
-def _country(value: object) -> str:
-    if _text(value) and not _COUNTRY.fullmatch(_text(value)):
-        raise wrong(_('must be the two letters of a country in ISO 3166-1, such as "FR".'))
-    return _text(value)
-
-
-def _timezone(value: object) -> str:
-    try:
-        zoneinfo.ZoneInfo(_text(value))
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise wrong(_('is not a known time zone; write one such as "Africa/Dakar".')) from error
-    return _text(value)
-
-
-def _source_name(value: object) -> str:
-    if not _SOURCE_NAME.fullmatch(_text(value)):
-        raise wrong(_("may hold letters, digits, dots, hyphens and underscores, and starts with a letter or digit."))
-    return _text(value)
-
-
-def _uri(value: object, info: ValidationInfo) -> str:
-    text = _text(value)
-    assert info.context is not None, "load_manifest gives the context"  # noqa: S101 -- narrows pydantic's type
-    named, _store = uris.named_uri(info.context["stores"], text)
-    try:
-        return uris.absolute(named, info.context["folder"])
-    except ValueError as error:
-        raise wrong(str(error)) from error
-
-
-def _path(value: object, info: ValidationInfo) -> Path:
-    assert info.context is not None, "load_manifest gives the context"  # noqa: S101 -- narrows pydantic's type
-    folder: Path = info.context["folder"]
-    return folder / Path(_text(value)).expanduser()
-
-
-def _rate(value: object) -> int:
-    try:
-        return parse_rate(_text(value))
-    except ValueError as error:
-        raise wrong(str(error)) from error
-
-
-def _window(value: object) -> str:
-    if not all(_WINDOW.fullmatch(span.strip()) for span in _text(value).split(",")):
-        raise wrong(_('must be hours such as "20:00-06:00", or "Mon-Fri 20:00-06:00, Sat-Sun".'))
-    return _text(value)
-
-
-def _some_recipients(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value:
-        raise wrong(
-            _("is empty; name who can open the bundles: a public key (age1...) or the .pub file of repatria keys new.")
-        )
-    return value
 
 
 def _some_sources(value: "tuple[SourceTable, ...]") -> "tuple[SourceTable, ...]":
     if not value:
         raise wrong(_("is missing; add: {example}").format(example=EXAMPLES["source"]))
     return value
-
-
-def _volume_size(value: object) -> int:
-    try:
-        size = parse_size(_text(value))
-    except ValueError as error:
-        raise wrong(str(error)) from error
-    if not MEBIBYTE <= size <= 1024 * MEBIBYTE or size % (64 * KIBIBYTE):
-        raise wrong(_("must be a multiple of 64KiB, from 1MiB to 1GiB."))
-    return size
-
-
-Uri = Annotated[str, BeforeValidator(_uri)]
-FilePath = Annotated[Path, BeforeValidator(_path)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +38,7 @@ class SourceTable:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    name: Annotated[str, BeforeValidator(_source_name)] = ""
+    name: Annotated[str, BeforeValidator(values.source_name)] = ""
     """The first component of its objects' paths where there are several sources; may be empty for a single one."""
     uri: Uri
     endpoint: str | None = None
@@ -180,7 +65,7 @@ class Encryption:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    recipients: Annotated[tuple[str, ...], AfterValidator(_some_recipients)]
+    recipients: Annotated[tuple[str, ...], AfterValidator(values.some_recipients)]
     """Literal `age1...` or paths of files with recipients, relative to the manifest."""
     signer: FilePath | None = None
     """None: a signer is made once in the state folder."""
@@ -192,11 +77,11 @@ class Transfer:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    bandwidth: Annotated[int, BeforeValidator(_rate)] | None = None
+    bandwidth: Annotated[int, BeforeValidator(values.rate)] | None = None
     """Bits per second; None: as much as the link gives."""
-    window: Annotated[str, BeforeValidator(_window)] | None = None
+    window: Annotated[str, BeforeValidator(values.window)] | None = None
     """Hours in which to work, in the manifest's time zone; None: always."""
-    volume_size: Annotated[int, BeforeValidator(_volume_size)] = DEFAULT_VOLUME_SIZE
+    volume_size: Annotated[int, BeforeValidator(values.volume_size)] = values.DEFAULT_VOLUME_SIZE
     """Bytes of a full volume's payload."""
 
 
@@ -220,15 +105,15 @@ class ManifestTables:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    id: Annotated[str, BeforeValidator(_dataset_id)]
+    id: Annotated[str, BeforeValidator(values.dataset_id)]
     title: str = ""
     owner: str = ""
-    hosted_in: Annotated[str, BeforeValidator(_country)] = ""
+    hosted_in: Annotated[str, BeforeValidator(values.country)] = ""
     """ISO 3166-1 alpha-2: the country in which the data lies until now."""
     sensitivity: Literal["public", "internal", "personal", "health", "unknown"] = "unknown"
     legal_basis: str = ""
     regulator: str = ""
-    timezone: Annotated[str, BeforeValidator(_timezone)] = "UTC"
+    timezone: Annotated[str, BeforeValidator(values.timezone)] = "UTC"
     """In which `window` and `--until` are meant."""
     sources: Annotated[tuple[SourceTable, ...], Field(alias="source"), AfterValidator(_some_sources)]
     target: TargetTable
@@ -277,8 +162,8 @@ def load_manifest(
         faults = [*_source_names(found.sources), *_overlaps(found)]
     if found is None or faults:
         raise refuse(file, text, faults)
-    values = {part.name: getattr(found, part.name) for part in dataclasses.fields(found)}
-    return Manifest(**values, file=file.absolute())
+    parts = {part.name: getattr(found, part.name) for part in dataclasses.fields(found)}
+    return Manifest(**parts, file=file.absolute())
 
 
 def _with_encryption_defaults(

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 import platformdirs
 from pydantic import BeforeValidator, ConfigDict, ValidationInfo
 
-from repatria.manifest import FilePath, StoreTable
+from repatria.manifest import StoreTable
+from repatria.manifest_values import FilePath
 from repatria.toml_file import parse, read_tables, refuse
 
 FILE_NAME = "repatria.toml"

@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 def write_manifest(dataset_id: str, example: str, folder: Path) -> Path:
     """Write `manifests/ID.toml` under `folder` from an example and return its path; never over another file."""
-    from repatria.manifest import DATASET_ID
+    from repatria.manifest_values import DATASET_ID
 
     if not DATASET_ID.fullmatch(dataset_id):
         raise UsageError(

@@ -15,7 +15,7 @@ WindowOption = Annotated[
 
 def rate(text: str | None) -> int | None:
     """Return the bits per second that an option asks for."""
-    from repatria.manifest import parse_rate
+    from repatria.manifest_values import parse_rate
 
     if text is None:
         return None

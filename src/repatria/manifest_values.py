@@ -1,0 +1,139 @@
+"""What each value of a manifest or of repatria.toml may be; every refusal is one translated sentence."""
+
+import re
+import zoneinfo
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from repatria import uri as uris
+from repatria.i18n import _
+from repatria.toml_file import wrong
+
+DATASET_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+KIBIBYTE = 1 << 10
+MEBIBYTE = 1 << 20
+DEFAULT_VOLUME_SIZE = 64 * MEBIBYTE
+
+_SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
+_SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": KIBIBYTE, "mib": MEBIBYTE, "gib": 1 << 30}
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_HOURS = r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)"
+_WINDOW = re.compile(rf"(?:{_DAY}(?:-{_DAY})?(?: {_HOURS})?|{_HOURS})")
+
+
+def parse_rate(text: str) -> int:
+    """Return the bits per second of `20mbit`; ValueError, with a translated sentence, if the unit is not given."""
+    return _quantity(text, _RATES, _('must be a rate with its unit in bits, such as "20mbit" or "512kbit".'))
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of `64MiB`; ValueError, with a translated sentence, if the unit is not given."""
+    return _quantity(text, _SIZES, _('must be a size with its unit, such as "64MiB".'))
+
+
+def _quantity(text: str, units: Mapping[str, int], refusal: str) -> int:
+    match = _QUANTITY.fullmatch(text.strip())
+    unit = units.get(match[2].lower()) if match else None
+    if match is None or unit is None or not (amount := int(float(match[1]) * unit)):
+        raise ValueError(refusal)
+    return amount
+
+
+def text_value(value: object) -> str:
+    """Return a value that is text."""
+    if not isinstance(value, str):
+        raise wrong(_("must be text between quotes."))
+    return value
+
+
+def dataset_id(value: object) -> str:
+    """Return what may be the id of a dataset: the name of a folder, anywhere."""
+    if not DATASET_ID.fullmatch(text_value(value)):
+        raise wrong(_("may hold a-z, 0-9 and hyphens, at most 63, and starts with a letter or digit."))
+    return text_value(value)
+
+
+def country(value: object) -> str:
+    """Return a country's two letters, or nothing."""
+    if text_value(value) and not _COUNTRY.fullmatch(text_value(value)):
+        raise wrong(_('must be the two letters of a country in ISO 3166-1, such as "FR".'))
+    return text_value(value)
+
+
+def timezone(value: object) -> str:
+    """Return the name of a known time zone."""
+    try:
+        zoneinfo.ZoneInfo(text_value(value))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise wrong(_('is not a known time zone; write one such as "Africa/Dakar".')) from error
+    return text_value(value)
+
+
+def source_name(value: object) -> str:
+    """Return what may be the first component of paths."""
+    if not _SOURCE_NAME.fullmatch(text_value(value)):
+        raise wrong(_("may hold letters, digits, dots, hyphens and underscores, and starts with a letter or digit."))
+    return text_value(value)
+
+
+def absolute_uri(value: object, info: ValidationInfo) -> str:
+    """Return the URI that a file's words mean: `NAME:path`, a URI or a path relative to the file."""
+    text = text_value(value)
+    assert info.context is not None, "load_manifest gives the context"  # noqa: S101 -- narrows pydantic's type
+    named, _store = uris.named_uri(info.context["stores"], text)
+    try:
+        return uris.absolute(named, info.context["folder"])
+    except ValueError as error:
+        raise wrong(str(error)) from error
+
+
+def absolute_path(value: object, info: ValidationInfo) -> Path:
+    """Return a path made absolute from the file's folder."""
+    assert info.context is not None, "load_manifest gives the context"  # noqa: S101 -- narrows pydantic's type
+    folder: Path = info.context["folder"]
+    return folder / Path(text_value(value)).expanduser()
+
+
+def rate(value: object) -> int:
+    """Return bits per second."""
+    try:
+        return parse_rate(text_value(value))
+    except ValueError as error:
+        raise wrong(str(error)) from error
+
+
+def window(value: object) -> str:
+    """Return hours of work as they were written, if their form is right."""
+    if not all(_WINDOW.fullmatch(span.strip()) for span in text_value(value).split(",")):
+        raise wrong(_('must be hours such as "20:00-06:00", or "Mon-Fri 20:00-06:00, Sat-Sun".'))
+    return text_value(value)
+
+
+def some_recipients(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the recipients, if there are any."""
+    if not value:
+        raise wrong(
+            _("is empty; name who can open the bundles: a public key (age1...) or the .pub file of repatria keys new.")
+        )
+    return value
+
+
+def volume_size(value: object) -> int:
+    """Return bytes, as a full volume may have them."""
+    try:
+        size = parse_size(text_value(value))
+    except ValueError as error:
+        raise wrong(str(error)) from error
+    if not MEBIBYTE <= size <= 1024 * MEBIBYTE or size % (64 * KIBIBYTE):
+        raise wrong(_("must be a multiple of 64KiB, from 1MiB to 1GiB."))
+    return size
+
+
+Uri = Annotated[str, BeforeValidator(absolute_uri)]
+FilePath = Annotated[Path, BeforeValidator(absolute_path)]
