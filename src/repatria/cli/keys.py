@@ -1,4 +1,4 @@
-"""`keys`: making keys, showing what they are, and checking that they open a bundle."""
+"""`keys`: making keys, showing what they are, and checking that they open a bundle; shares are in `key_shares`."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repatria.cli.frame import command
+from repatria.cli.key_shares import register_shares
 from repatria.cli.output import Column, Output
 from repatria.cli.spoken import SpokenGroup
 from repatria.errors import UsageError, worst
@@ -14,7 +15,6 @@ from repatria.i18n import _
 from repatria.reasons import reason_of
 
 if TYPE_CHECKING:
-    from repatria.crypt.recipient import Recipient
     from repatria.crypt.sshsig import SigningKey
 
 _PRINCIPAL = re.compile(r'[^\s",#*?!][^\s",*?]*')
@@ -28,11 +28,14 @@ Locked = Annotated[bool, typer.Option("--passphrase", help=_("Encrypt the privat
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     keys = typer.Typer(cls=SpokenGroup, no_args_is_help=True, rich_markup_mode=None)
-    app.add_typer(keys, name="keys", help=_("Make keys, show them, check that they open a bundle."))
+    app.add_typer(
+        keys, name="keys", help=_("Make keys, show them, check that they open a bundle, split them into shares.")
+    )
     _register_new(keys)
     _register_signer(keys)
     _register_show(keys)
     _register_check(keys)
+    register_shares(keys)
 
 
 def _register_new(keys: typer.Typer) -> None:
@@ -45,6 +48,7 @@ def _register_new(keys: typer.Typer) -> None:
         ] = False,
         passphrase: Locked = False,
     ) -> None:
+        from repatria.cli.recipient_lines import show_recipient
         from repatria.crypt.identity import generate
         from repatria.crypt.key_files import identity_text, locked_with, public_path, write_key_pair
 
@@ -53,7 +57,7 @@ def _register_new(keys: typer.Typer) -> None:
         if passphrase:
             text = locked_with(_new_passphrase(), text)
         write_key_pair(output, text, f"{identity.recipient}\n")
-        _show_recipient(out, identity.recipient, identity=str(output), recipient_file=str(public_path(output)))
+        show_recipient(out, identity.recipient, identity=str(output), recipient_file=str(public_path(output)))
         out.text(_("Private key: {file}").format(file=output))
         out.text(_("Recipient:   {file}").format(file=public_path(output)))
         out.say(_("Whoever has the private key opens every bundle; without it nobody does, not even its makers."))
@@ -65,15 +69,6 @@ def _new_passphrase() -> str:
     from repatria.cli.passphrase import new_passphrase
 
     return new_passphrase()
-
-
-def _show_recipient(out: Output, recipient: "Recipient", **fields: str) -> None:
-    from repatria.crypt.recipient import fingerprint
-
-    out.record("recipient", kind=recipient.kind, fingerprint=fingerprint(recipient), recipient=str(recipient), **fields)
-    kinds = {"hybrid": _("post-quantum hybrid (age 1.3 or later)"), "classic": _("classical X25519 (any age)")}
-    out.text(_("Kind:        {kind}").format(kind=kinds.get(recipient.kind, recipient.kind)))
-    out.text(_("Fingerprint: {fingerprint}").format(fingerprint=fingerprint(recipient)))
 
 
 def _register_signer(keys: typer.Typer) -> None:
@@ -156,6 +151,7 @@ def _show_signer_file(out: Output, file: Path, beginning: bytes) -> None:
 
 def _show_age_file(out: Output, file: Path, beginning: bytes) -> None:
     from repatria.cli.context import ask_passphrase
+    from repatria.cli.recipient_lines import show_recipient
     from repatria.crypt.identity import load_identities
     from repatria.crypt.recipient import load_recipients
     from repatria.crypt.seal import is_encrypted
@@ -165,7 +161,7 @@ def _show_age_file(out: Output, file: Path, beginning: bytes) -> None:
     else:
         recipients = load_recipients([str(file)], Path())
     for recipient in recipients:
-        _show_recipient(out, recipient, file=str(file))
+        show_recipient(out, recipient, file=str(file))
         out.text(_("Recipient:   {recipient}").format(recipient=recipient))
 
 

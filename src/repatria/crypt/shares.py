@@ -20,8 +20,6 @@ from repatria.i18n import _, ngettext
 MAX_SHARES = 16
 """The number of a share has four bits."""
 
-_SECRET_SIZE = 32
-
 
 def check_scheme(shares: int, threshold: int) -> None:
     """Raise ShareError unless a key can be split so: 2 <= threshold <= shares <= 16."""

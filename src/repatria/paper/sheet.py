@@ -10,6 +10,7 @@ from fpdf.enums import MethodReturnValue, XPos, YPos
 
 from repatria import __version__
 from repatria.errors import InternalError
+from repatria.i18n import _
 
 _ENCODING = "windows-1252"
 _MARGIN = 18.0
@@ -116,7 +117,7 @@ class Sheet:
         sizes = [largest - step / 2 for step in range(int(largest * 2) - 11)]
         size = next((size for size in sizes if self._height(paragraphs, size) <= self.room - foot), None)
         if size is None:
-            raise InternalError("The text of a page does not fit on it.")
+            raise InternalError(_("The text of a page does not fit on it; nothing was written."))
         for text, bold in paragraphs:
             self.text(text, size, bold=bold)
             self.skip(size * _POINT * 0.25)
@@ -132,7 +133,7 @@ class Sheet:
     def pdf(self) -> bytes:
         """Return the file; InternalError if something ran over the edge, because it would be lost in print."""
         if self._pdf.y > self._pdf.h or self._pdf.page_no() != 1:
-            raise InternalError("A page ran over its edge.")
+            raise InternalError(_("The text of a page does not fit on it; nothing was written."))
         return bytes(self._pdf.output())
 
     def _write(self, text: str, size: float, style: str = "") -> None:
