@@ -91,7 +91,7 @@ def _copy(
             except StoppedError as error:
                 if not (wait and _may_go_on(pacing)):
                     raise
-                out.say(f"{error.message} {error.advice}")
+                out.say(error.message)
                 stop.renew()
 
 
