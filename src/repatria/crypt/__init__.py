@@ -10,6 +10,9 @@ Words of the age specification (https://c2sp.org/age) as used in these modules:
 - *payload*: the plaintext, sealed in *chunks* of 64 KiB, each with its own tag.
 - *armor*: the same file as PEM text.
 
+Of SLIP-0039: a *share* is one custodian's 33 *words*; a *set* is the shares of one splitting, of which any *threshold*
+give the identity back.
+
 And of OpenSSH: a *signer* is the private Ed25519 key, a *signing key* its public half; *allowed signers* is the file
 that says which principal holds which key; the *namespace* says what a signature is for.
 """
