@@ -1,5 +1,6 @@
 """A bundle in the making: whatever interrupts it, the next run makes it whole."""
 
+import hashlib
 import itertools
 import random
 import shutil
@@ -11,11 +12,13 @@ import pytest
 
 from repatria.bundle import layout
 from repatria.bundle.chain import Chain
+from repatria.bundle.rows import DocumentRow, ObjectRow, PageRow
 from repatria.crypt.identity import generate
 from repatria.errors import FullError, NotFoundError, RefusedError, RepatriaError, UnverifiableError, UsageError
-from repatria.model import Finding, FindingKind
+from repatria.model import Finding, FindingKind, Object
 from repatria.store.memory import MemoryStore
 from repatria.work import publishing
+from repatria.work.bundling import BundleRun
 from repatria.work.journal import Journal
 from repatria.work.unfinished import ObjectPart
 from tests.work.making import IDENTITY, PowerCutError, Site, read_chain, store_all, told, verify
@@ -27,6 +30,33 @@ FILES = {f"dossier/{number}": NOISE.randbytes(60_000 + number) for number in ran
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path / "state")
+
+
+def store_parts(run: BundleRun, whole: Object, data: bytes, *, parts: int, stop_after: int | None = None) -> None:
+    """Store an object in parts of equal length, one in each volume."""
+    number = run.next_object_number()
+    name = run.member_name(whole.path, number)
+    length = len(data) // parts
+    for part in range(1, (stop_after or parts) + 1):
+        start, end = (part - 1) * length, part * length
+        volume = run.volume()
+        volume.begin(whole, name, number=number, length=length, part=part, start=start)
+        volume.write(data[start:end])
+        kept = ObjectPart(number, whole.path, run.catalogue.fingerprint(whole), name, part, end, None)
+        rows = [object_row(whole, data, number)] if part == parts else []
+        run.store(volume, rows, [volume.end()], part=None if rows else kept)
+
+
+def store_numbered(run: BundleRun, each: Object, data: bytes, number: int, **documents: Any) -> None:
+    """Store one whole object, with documents."""
+    volume = run.volume()
+    volume.begin(each, run.member_name(each.path, number), number=number)
+    volume.write(data)
+    run.store(volume, [object_row(each, data, number)], [volume.end()], **documents)
+
+
+def object_row(each: Object, data: bytes, number: int) -> ObjectRow:
+    return ObjectRow.of(each, number=number, source="", sha256=hashlib.sha256(data).digest(), salt=bytes(16))
 
 
 @pytest.fixture(autouse=True)
@@ -275,6 +305,57 @@ def test_a_proven_volume_that_vanishes_before_its_index_is_sent_again(site: Site
     site.target.delete(path)
     assert site.make({"a": b"1"}) is not None
     assert site.read() == {"a": b"1"}
+    assert verify(site.target, site.folder) == []
+
+
+@pytest.mark.parametrize("vanished", [1, 2, 3])
+def test_an_object_in_parts_is_sent_again_if_any_of_its_volumes_vanishes(site: Site, vanished: int) -> None:
+    whole, data = told("big", b"abc" * 1024), b"abc" * 1024
+    with site.open() as run:
+        store_parts(run, whole, data, parts=3)
+        store_all(run, [(told("a", b"1"), b"1")])
+        lost = f"d/{run.bundle_id}/data/vol-{vanished:06}.tar.age"
+    site.target.delete(lost)
+    with site.open() as run:
+        assert run.known("big") is None
+        assert run.known("a") is not None
+        again = run.next_object_number()
+        assert run.member_name("big", again) != "big", "parts that stay keep their names"
+        run.forget(again)
+    files = {"big": data, "a": b"1"}
+    assert site.make(files) is not None
+    assert site.read() == files
+    assert verify(site.target, site.folder) == []
+
+
+def test_an_object_whose_earlier_part_vanishes_is_not_gone_on_with(site: Site) -> None:
+    whole, data = told("big", b"abc" * 2048), b"abc" * 2048
+    with site.open() as run:
+        store_parts(run, whole, data, parts=4, stop_after=3)
+        lost = f"d/{run.bundle_id}/data/vol-000001.tar.age"
+    site.target.delete(lost)
+    with site.open() as run:
+        assert run.part_of("big", run.catalogue.fingerprint(whole)) is None
+
+
+def test_a_document_is_made_again_if_an_earlier_volume_of_it_vanishes(site: Site) -> None:
+    with site.open() as run:
+        pdf, original = (run.next_object_number() for _each in range(2))
+        store_numbered(run, told("pdf/a", b"pdf"), b"pdf", pdf)
+        document = DocumentRow(
+            run.next_document_number(), "A1", "", None, None, None, original, pdf, None, None, 1, "", 0
+        )
+        page = PageRow(document.number, 1, 10, 10, 300.0, 0, 0, None, "[]", "")
+        store_numbered(run, told("originals/a", b"scan"), b"scan", original, documents=[document], pages=[page])
+        lost = f"d/{run.bundle_id}/data/vol-000001.tar.age"
+    site.target.delete(lost)
+    with site.open() as run:
+        assert run.known("pdf/a") is None
+        assert run.known("originals/a") is None
+        store_all(run, [(told("x", b"1"), b"1")])
+        run.finish()
+    head = Chain.load(site.target, "d").head.statement
+    assert (head.objects.count, head.documents.count) == (1, 0)
     assert verify(site.target, site.folder) == []
 
 

@@ -171,6 +171,11 @@ class DocumentRow:
     languages: str
     confidence: float | None
 
+    @property
+    def objects(self) -> tuple[int | None, ...]:
+        """The numbers of its objects."""
+        return (self.original, self.pdf, self.text, self.alto)
+
 
 @dataclass(frozen=True, slots=True)
 class PageRow:

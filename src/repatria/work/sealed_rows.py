@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -36,6 +36,20 @@ class VolumeContent:
             [MemberRow(*values) for values in members],
             [DocumentRow(*values) for values in documents],
             [PageRow(*values) for values in pages],
+        )
+
+    def documents_of(self, objects: Set[int]) -> list[DocumentRow]:
+        """Return the documents that need any of these objects."""
+        return [row for row in self.documents if not objects.isdisjoint(row.objects)]
+
+    def without(self, objects: Set[int]) -> "VolumeContent":
+        """Return what is left when these objects, and documents that need them, are given up; members stay."""
+        given_up = {row.number for row in self.documents_of(objects)}
+        return VolumeContent(
+            [row for row in self.objects if row.number not in objects],
+            self.members,
+            [row for row in self.documents if row.number not in given_up],
+            [row for row in self.pages if row.document not in given_up],
         )
 
 

@@ -8,13 +8,13 @@ from enum import StrEnum
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry, Previous
 from repatria.crypt.seal import Sealed
+from repatria.work.broken_objects import kept_content, sealed_content, take_out_broken
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
 from repatria.work.outbox import Outbox
 from repatria.work.reckoning import Reckoning
 from repatria.work.sealed_rows import VolumeContent
 
-_ROWS = b"volume rows"
 _PART = b"object part"
 _VOLUME_COLUMNS = "number, size, sha256, head_sha256, payload_size, payload_sha256"
 _TABLES = (
@@ -123,7 +123,7 @@ class Unfinished:
     ) -> None:
         """Note a volume as sent, with everything that its index will say; before the first byte goes to the target."""
         journal = self._journal
-        rows = journal.seal(content.pack(), _ROWS)
+        rows = sealed_content(journal, content)
         with journal.transaction():
             journal.change(
                 f"INSERT INTO volumes({_VOLUME_COLUMNS}, state, objects, pages, rows)"  # noqa: S608 -- literals
@@ -213,9 +213,14 @@ class Unfinished:
         self._journal.change("UPDATE volumes SET state=? WHERE number=?", VolumeState.PROVEN, number)
 
     def give_up(self, number: int) -> None:
-        """Give up a volume that no index covers yet: its objects are unknown again, its number stays a gap."""
+        """Give up a volume that no index covers yet: its objects are unknown again, its number stays a gap.
+
+        So are objects that only begin in it or run through it, whichever volume they end in, and the documents that
+        they belong to.
+        """
         journal = self._journal
         with journal.transaction():
+            take_out_broken(journal, number)
             journal.change("UPDATE volumes SET state=?, rows=NULL WHERE number=?", VolumeState.GIVEN_UP, number)
             for table in ("taken", "names", "documents", "parts"):
                 journal.change(f"DELETE FROM {table} WHERE volume=?", number)  # noqa: S608 -- literal names
@@ -267,9 +272,7 @@ class Unfinished:
             covered.first,
             covered.last,
         ):
-            found = self._journal.row("SELECT rows FROM volumes WHERE number=?", number)
-            if found is not None and found[0] is not None:
-                yield VolumeContent.unpack(self._journal.unseal(found[0], _ROWS))
+            yield kept_content(self._journal, number)
 
     def bury(self, numbers: Iterable[int], seen_gone: str) -> int:
         """Note that objects are gone; return how many."""
