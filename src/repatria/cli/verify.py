@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "verify", help=_("Check that a bundle, with those it builds on, is what it was."))
+    @command(app, "verify", help=_("Check that a bundle, with those it builds on, is what it was; or any BagIt bag."))
     def verify(  # noqa: PLR0913 -- its options are the command's
         out: Output,
         bundle: BundleArgument,
@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
         endpoint: EndpointOption = None,
         profile: ProfileOption = None,
     ) -> int:
+        from repatria.cli.bag import foreign_bag, refuse_promises, verify_bag
         from repatria.cli.context import current_settings, identities, open_bundle
         from repatria.verify.dataset import DatasetCheck, Wish, parse_head
         from repatria.work.state import StateFolder
@@ -57,6 +58,10 @@ def register(app: typer.Typer) -> None:
         if sample is not None and not 0 < sample <= 100:
             raise UsageError(_("A sample is more than 0 and at most 100 percent."))
         settings = current_settings()
+        foreign = foreign_bag(bundle, settings, endpoint, profile)
+        if foreign is not None:
+            refuse_promises(opened=deep or sample is not None, signed=bool(signers or expect_head))
+            return verify_bag(out, foreign, bundle)
         opened = open_bundle(bundle, settings, endpoint=endpoint, profile=profile)
         wish = Wish(
             upto=opened.bundle_id,
