@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from repatria.ocr.engine import Engine, Layout
+from repatria.ocr.order import in_reading_order
 from repatria.ocr.preparation import PREPARATIONS, Grey, flattened, ink_share, resized, skew_of, turned
 from repatria.ocr.words import Box, PageText, Word
 
@@ -28,7 +29,7 @@ SURE = 88.0
 """Mean confidence of a page that needs no second look."""
 UNSURE = 70.0
 """Mean confidence below which a page is flagged."""
-NOISE = 50.0
+NOISE = 70.0
 """Confidence at which a word is as likely noise as text."""
 PERHAPS_TURNED = 75.0
 """Mean confidence below which a page may lie on its side or head."""
@@ -97,7 +98,7 @@ def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
     best = max(readings[readings.index(first) :], key=lambda reading: reading.worth)
     height, width = sheet.grey.shape
     flags = tuple(_flags(rotation, best, len(readings), blank=blank))
-    return PageText(number, width, height, sheet.dpi, rotation, best.skew, best.words, flags)
+    return PageText(number, width, height, sheet.dpi, rotation, best.skew, in_reading_order(best.words), flags)
 
 
 def first_look(sheet: Sheet) -> Look:
@@ -114,10 +115,11 @@ def more_looks(sheet: Sheet, first: Reading) -> Iterator[Look]:
         measured = heights[len(heights) // 2] * factor
         if not 0.8 * WORD_HEIGHT <= measured <= 1.2 * WORD_HEIGHT:
             factor = _bounded(sheet, factor * min(max(WORD_HEIGHT / measured, 0.5), 2.0))
-    yield Look("softened", factor)
     yield Look("stretched", 0.8 * factor)
     yield Look("flattened", factor, Layout.COLUMN)
     yield Look("plain", factor)
+    if first.confidence < UNSURE:
+        yield Look("softened", factor)
     if sheet.grey.mean() < _DARK:
         yield Look("inverted", factor)
 
