@@ -42,6 +42,16 @@ def test_handlers_are_put_back() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_what_the_process_was_started_to_ignore_stays_ignored() -> None:
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with StopSignal() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
+
+
 def test_the_first_reason_stays() -> None:
     stop = StopSignal()
     stop.request(Reason.LINK)

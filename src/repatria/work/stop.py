@@ -36,7 +36,8 @@ class Reason(StrEnum):
 class StopSignal:
     """A stop that may be asked for; as a context manager (in the main thread) it listens for signals.
 
-    The first Ctrl-C asks for a stop, the second one interrupts at once.
+    A signal that the process was started to ignore (`nohup`) stays ignored. The first Ctrl-C asks for a stop, the
+    second one interrupts at once.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -50,7 +51,8 @@ class StopSignal:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-                self._earlier[number] = signal.signal(number, self._hear)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._earlier[number] = signal.signal(number, self._hear)
         return self
 
     def __exit__(
