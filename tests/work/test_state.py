@@ -73,8 +73,9 @@ def test_it_remembers_signer_and_head(tmp_path: Path) -> None:
     assert list(state.datasets()) == ["d"]
 
 
-def test_a_damaged_memory_is_no_memory_lost_silently(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", '{"signer": "x"}', '{"signer": 1, "bundle": 2, "statement_sha256": 3}'])
+def test_a_damaged_memory_is_no_memory_lost_silently(tmp_path: Path, text: str) -> None:
     state = StateFolder(tmp_path)
-    (state.dataset("d") / "trust.json").write_text("{")
+    (state.dataset("d") / "trust.json").write_text(text)
     with pytest.raises(UsageError):
         state.remembered("d")

@@ -20,9 +20,9 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from repatria.errors import UsageError
 from repatria.i18n import _
@@ -41,6 +41,16 @@ class Remembered:
     """Bundle id of the head."""
     statement_sha256: str
     """Of the head's statement.json, lower-case hex."""
+
+    @classmethod
+    def parse(cls, text: bytes) -> Self:
+        """Return what was kept as JSON; ValueError if it is anything else, in whole or in part."""
+        kept = json.loads(text)
+        names = {field.name for field in fields(cls)}
+        whole = isinstance(kept, dict) and kept.keys() == names
+        if not whole or not all(isinstance(each, str) for each in kept.values()):
+            raise ValueError("not what is remembered of a chain")
+        return cls(**kept)
 
 
 class StateFolder:
@@ -100,17 +110,9 @@ class StateFolder:
 
     def remembered(self, dataset_id: str) -> Remembered | None:
         """Return what was last seen of a dataset's chain; None if it was never seen from here."""
-        kept = self._read_json(dataset_id, "trust.json")
-        return None if kept is None else Remembered(**kept)
-
-    def remember(self, dataset_id: str, remembered: Remembered) -> None:
-        """Keep what was seen of a dataset's chain, whole or not at all."""
-        write_whole(self.dataset(dataset_id) / "trust.json", _json_line(asdict(remembered)))
-
-    def _read_json(self, dataset_id: str, name: str) -> dict[str, Any] | None:
-        file = self.path / "datasets" / dataset_id / name
+        file = self.path / "datasets" / dataset_id / "trust.json"
         try:
-            kept: dict[str, Any] = json.loads(file.read_bytes())
+            return Remembered.parse(file.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -120,7 +122,10 @@ class StateFolder:
                 _("{file} in the state folder is damaged.").format(file=file),
                 advice=_("Restore it from a backup, or move it away: it is then made again from what is seen next."),
             ) from error
-        return kept
+
+    def remember(self, dataset_id: str, remembered: Remembered) -> None:
+        """Keep what was seen of a dataset's chain, whole or not at all."""
+        write_whole(self.dataset(dataset_id) / "trust.json", _json_line(asdict(remembered)))
 
     def _create_once(self, file: Path, data: bytes) -> None:
         """Write a file that must never change: of two runs that try at once, one wins and both read the same."""
