@@ -446,6 +446,31 @@ def test_a_machine_that_lost_its_own_commit_catches_up(site: Site, monkeypatch: 
     assert remembered.bundle == Chain.load(site.target, "d").head.bundle_id
 
 
+def test_an_old_copy_of_the_state_folder_adds_nothing_to_a_finished_bundle(site: Site, tmp_path: Path) -> None:
+    with site.open() as run:
+        store_all(run, [(told("a", b"1"), b"1")])
+    shutil.copytree(site.folder, tmp_path / "copy")
+    site.make({"a": b"1", "b": b"2"})
+    there = [each.path for each in site.target.list()]
+    with pytest.raises(UsageError, match="only begun"):
+        Site(tmp_path / "copy", site.target).make({"a": b"1", "c": b"3"})
+    assert [each.path for each in site.target.list()] == there
+
+
+def test_another_key_does_not_send_everything_again(site: Site) -> None:
+    site.make(FILES)
+    (site.folder / "key").write_bytes(bytes(32))
+    with pytest.raises(UsageError, match="another key"):
+        site.make(FILES)
+
+
+def test_a_damaged_journal_is_told(site: Site) -> None:
+    site.make(FILES)
+    (site.state.dataset("d") / "journal.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(UsageError, match="is damaged"):
+        site.make(FILES)
+
+
 def test_bundle_ids_follow_each_other(site: Site) -> None:
     for number in range(3):
         site.make({"a": b"%d" % number})

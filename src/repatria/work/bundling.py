@@ -299,6 +299,8 @@ class BundleRun:
         finished = beginning is not None and found is not None and found.bundle == beginning.bundle
         if not finished:
             require_head(found, self._memory.head(), self._facts.id)
+        else:
+            self._memory.require_finishing(self._facts.id)
         if beginning is not None:
             self._attach(beginning, self._recipients_of(beginning))
             self._resume(beginning)

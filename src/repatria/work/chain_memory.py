@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from repatria.bundle import layout
 from repatria.crypt.recipient import Recipient
+from repatria.errors import UsageError
+from repatria.i18n import _
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
 from repatria.work.settling import Head
@@ -39,6 +41,19 @@ class ChainMemory:
     def is_finishing(self) -> bool:
         """Return whether the files that finish the unfinished bundle are on their way already."""
         return self.journal.fact("finishing") is not None
+
+    def require_finishing(self, dataset_id: str) -> None:
+        """Refuse to go on with a bundle that is finished at the target, if this machine never came so far.
+
+        So it is when an old copy of the state folder was brought back: nothing may be added to that bundle.
+        """
+        if not self.is_finishing():
+            raise UsageError(
+                _("A bundle of {dataset} is finished at the target, and has only begun by this state folder.").format(
+                    dataset=dataset_id
+                ),
+                advice=_("This is an old copy of the state folder: bring back the latest one. Nothing was done."),
+            )
 
     def finishing(self, files: dict[str, bytes], statement_sha256: str) -> None:
         """Send the files that finish the bundle on their way; nothing can be added to it from now on."""

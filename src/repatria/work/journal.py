@@ -96,8 +96,22 @@ class Journal:
                 _("{file} was written by another version of Repatria.").format(file=self.file),
                 advice=_("Use that version, or a newer one; nothing was changed."),
             )
+        self._require_key()
         if read_only:  # not opened so: only who may write can undo what a power cut left half done
             self._connection.execute("PRAGMA query_only=ON")
+
+    def _require_key(self) -> None:
+        """Refuse a journal that was written under another key: all would look new, and be sent once more."""
+        check, kept = self.mark(b"key", b"").hex(), self.fact("key_check")
+        if kept is None:
+            self.set_facts(key_check=check)
+        elif kept != check:
+            raise UsageError(
+                _("The journal {file} was written with another key than the state folder has now.").format(
+                    file=self.file
+                ),
+                advice=_("Bring back the file `key` of the state folder from a backup. Nothing was done."),
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -188,6 +202,11 @@ def _create_private(file: Path) -> None:
 
 
 def _unusable(file: Path, error: Exception) -> UsageError:
+    if getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return UsageError(
+            _("The journal {file} is damaged: {reason}.").format(file=file, reason=error),
+            advice=_("Bring back the state folder from a backup; what is at the target is safe. Nothing was done."),
+        )
     return UsageError(
         _("The journal {file} cannot be used: {reason}. What it says so far is safe.").format(file=file, reason=error),
         advice=_("Make room on that disk and check its rights, then run the same command again."),
