@@ -15,6 +15,7 @@ from repatria.errors import UsageError, worst
 from repatria.i18n import _, ngettext
 
 if TYPE_CHECKING:
+    from repatria.bundle.chain import Chain
     from repatria.ocr.search import Hit
     from repatria.ocr.show import Form, FoundPage
     from repatria.settings import Settings
@@ -58,6 +59,8 @@ def _register_search(app: typer.Typer) -> None:
                 for bundle in _bundles(query, bundles or (), settings)
             ]
             hits = search_chains([each.chain for each in opened], parsed, limit)
+            for each in opened:
+                _remember(each.chain, settings, endpoint, profile)
             code = worst(each.code for each in opened)
         _show_hits(out, hits, limit)
         return code
@@ -93,6 +96,15 @@ def _is_word(bundle: str, settings: "Settings") -> bool:
         find_manifest(bundle, settings)
         return False
     return True
+
+
+def _remember(chain: "Chain", settings: "Settings", endpoint: str | None, profile: str | None) -> None:
+    """Keep where an archive lies that was given by its place, so that `show` finds the references printed."""
+    from repatria.cli.places import RememberedPlace, remember, remembered
+
+    dataset = chain.head.dataset_id
+    if remembered(settings.state, dataset) is None:
+        remember(settings.state, dataset, RememberedPlace(chain.head.store.uri, endpoint, profile, None))
 
 
 def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int) -> None:
