@@ -180,7 +180,7 @@ def _named(scans: Sequence[str], settings: "Settings", given: _Given) -> _Archiv
     from repatria.cli.context import open_place, resolved_uri
     from repatria.cli.places import RememberedPlace, remember
     from repatria.crypt.recipient import load_recipients
-    from repatria.manifest import DEFAULT_VOLUME_SIZE
+    from repatria.manifest_values import DEFAULT_VOLUME_SIZE
     from repatria.ocr.intake import scan_folders
 
     words = given.recipients or settings.recipients
