@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import bagit  # type: ignore[import-untyped]  # it has no types
+import bagit
 import pytest
 
 from repatria.bundle.names import hashed_name
