@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from repatria.errors import LockedError
+from repatria.errors import LockedError, UsageError
 from repatria.work.lock import dataset_lock, lock_holder
 from repatria.work.state import StateFolder
 
@@ -38,6 +38,13 @@ def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
         finally:
             other.send_signal(signal.SIGKILL)
     with dataset_lock(state, "d"):  # the kernel let go of it with the process
+        pass
+
+
+def test_a_lock_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    (state.dataset("d") / "lock").mkdir()  # as good as a folder without rights, and refused to root too
+    with pytest.raises(UsageError, match="cannot be used"), dataset_lock(state, "d"):
         pass
 
 

@@ -78,7 +78,10 @@ def register(app: typer.Typer) -> None:
             facts.update(code=tally.code, bundles=len(tally.results), findings=len(tally.verdicts), deep=int(deep))
         tally.tell(out, opened.store.uri, opened.dataset_id, wish)
         if tally.code == 0 and not only:
-            tally.remember(state, opened.dataset_id, trust)
+            try:
+                tally.remember(state, opened.dataset_id, trust)
+            except UsageError as error:  # the verdict stands: only a bundle that is dropped later will not be noticed
+                out.warn(error.message)
         return tally.code
 
 

@@ -14,7 +14,7 @@ from typing import Self
 
 from repatria.errors import LockedError
 from repatria.i18n import _
-from repatria.work.state import StateFolder, group_rights
+from repatria.work.state import StateFolder, group_rights, unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,12 @@ def dataset_lock(state: StateFolder, dataset_id: str) -> Iterator[None]:
 def lock_holder(state: StateFolder, dataset_id: str) -> Holder | None:
     """Return who holds a dataset's lock at this moment, None if nobody does."""
     file = state.path / "datasets" / dataset_id / "lock"
-    if not file.exists():
+    try:
+        descriptor = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
         return None
-    descriptor = os.open(file, os.O_RDONLY)
+    except OSError as error:
+        raise unusable(file, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -72,7 +75,10 @@ def lock_holder(state: StateFolder, dataset_id: str) -> Holder | None:
 
 
 def _open(file: Path) -> int:
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise unusable(file, error) from error
     if os.fstat(descriptor).st_uid == os.geteuid():
         os.fchmod(descriptor, 0o600 | group_rights(file.parent, 0o060))
     return descriptor

@@ -68,7 +68,7 @@ class StateFolder:
             self._create_once(file, secrets.token_bytes(KEY_LENGTH))
             key = file.read_bytes()
         except OSError as error:
-            raise _unusable(file, error) from error
+            raise unusable(file, error) from error
         if len(key) != KEY_LENGTH:
             raise UsageError(
                 _("The key of the state folder, {file}, is damaged.").format(file=file),
@@ -105,7 +105,7 @@ class StateFolder:
                     folder.mkdir()
                     folder.chmod(0o700 | group_rights(parent, 0o2070))
         except OSError as error:
-            raise _unusable(folder, error) from error
+            raise unusable(folder, error) from error
         return folder
 
     def remembered(self, dataset_id: str) -> Remembered | None:
@@ -116,7 +116,7 @@ class StateFolder:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _unusable(file, error) from error
+            raise unusable(file, error) from error
         except ValueError as error:
             raise UsageError(
                 _("{file} in the state folder is damaged.").format(file=file),
@@ -141,7 +141,7 @@ class StateFolder:
                 aside.unlink()
             _sync_folder(folder)
         except OSError as error:
-            raise _unusable(file, error) from error
+            raise unusable(file, error) from error
 
 
 def group_rights(folder: Path, mask: int) -> int:
@@ -157,8 +157,9 @@ def write_whole(file: Path, data: bytes) -> None:
         aside.replace(file)
         _sync_folder(file.parent)
     except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise _unusable(file, error) from error
+        with suppress(OSError):  # a folder that is read-only refuses that too, though nothing is there
+            aside.unlink()
+        raise unusable(file, error) from error
 
 
 def _write_synced(file: Path, data: bytes, mode: int) -> None:
@@ -181,7 +182,8 @@ def _json_line(value: dict[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True).encode() + b"\n"
 
 
-def _unusable(file: Path, error: OSError) -> UsageError:
+def unusable(file: Path, error: OSError) -> UsageError:
+    """Return the error for a state folder that this user cannot read or write."""
     return UsageError(
         _("The state folder cannot be used: {file}: {reason}.").format(file=file, reason=reason_of(error)),
         advice=_("Give this user rights to it, or name another with REPATRIA_STATE or [defaults] state."),
