@@ -427,6 +427,25 @@ def test_a_stop_says_how_many_volumes_are_safe_and_the_next_run_goes_on(
     assert verify(job.target, job.state) == []
 
 
+def test_a_stop_is_heard_while_the_source_says_nothing(job: Job, source: Watched) -> None:
+    over = threading.Event()
+
+    def hang(_told: Object, _at: int) -> None:
+        job.stop.request(Reason.SIGNAL)
+        over.wait(60)
+
+    source.before_chunk = hang
+    try:
+        with pytest.raises(StoppedError):
+            job.run()
+        units = [thread for thread in threading.enumerate() if thread.name.startswith("unit")]
+        for thread in units:  # at the end of the process, Python waits for each of them
+            thread.join(10)
+        assert not any(thread.is_alive() for thread in units)
+    finally:
+        over.set()
+
+
 def test_a_failing_target_ends_the_run_with_its_own_error(job: Job, folder: Path) -> None:
     write(folder, {f"more/{number}": noise(MIB) for number in range(12)})
     memory(job).faults.capacity = 5 * MIB

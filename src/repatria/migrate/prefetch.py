@@ -6,7 +6,7 @@ order, so that digests run straight through. A window bounds what is read ahead 
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,8 @@ RANGE = 1 << 20
 WINDOW_BYTES = 40 << 20
 WINDOW_READS = 256
 """How far the reads of one unit run ahead of its worker, at most; and never more than a volume."""
+_GLANCE = 0.5
+"""Seconds between two looks at whether a stop was asked for, while a read is waited for."""
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class Prefetch:
         while piece.length and self._ahead and self._ahead[0].piece is not piece:
             self._let_go()
         while self._ahead and self._ahead[0].piece is piece:
-            result = self._ahead[0].future.result()
+            result = self._awaited(self._ahead[0].future)
             self._let_go()
             yield result
 
@@ -60,6 +62,12 @@ class Prefetch:
         self._next = None
         while self._ahead:
             self._let_go()
+
+    def _awaited(self, future: "Future[tuple[Object, bytes]]") -> tuple[Object, bytes]:
+        """Return what a read brings; while it hangs in a source that says nothing, a stop is heard all the same."""
+        while not wait((future,), timeout=_GLANCE).done:
+            self._fetcher.patience.stop.raise_if_requested()
+        return future.result()
 
     def _let_go(self) -> None:
         first = self._ahead.popleft()
