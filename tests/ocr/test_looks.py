@@ -7,7 +7,17 @@ import pytest
 from PIL import Image
 
 from repatria.ocr.engine import Layout, Upright
-from repatria.ocr.looks import READING_DPI, READING_SIDE, Look, Reading, Sheet, first_look, more_looks, read_sheet
+from repatria.ocr.looks import (
+    READING_DPI,
+    READING_SIDE,
+    Look,
+    Reading,
+    Sheet,
+    best_of,
+    first_look,
+    more_looks,
+    read_sheet,
+)
 from repatria.ocr.words import Box, Word
 from tests.ocr.making import grey, page, word
 
@@ -53,12 +63,31 @@ def test_a_page_read_badly_is_read_again_and_the_better_reading_is_kept() -> Non
     assert "second-look" in read.flags
 
 
-def test_one_sure_word_is_worth_less_than_a_page_of_good_ones() -> None:
-    few = Reading(Look("plain", 1.0), tuple(words_of(96.0, "je")), 0.0)
-    many = Reading(Look("plain", 1.0), tuple(words_of(80.0, *["dispositions"] * 20)), 0.0)
-    nothing = Reading(Look("plain", 1.0), (), 0.0)
-    noise = Reading(Look("plain", 1.0), tuple(words_of(20.0, "~", "|")), 0.0)
-    assert many.worth > few.worth > noise.worth > nothing.worth
+def reading(*words: Word) -> Reading:
+    return Reading(Look("plain", 1.0), words, 0.0)
+
+
+NOTHING = reading()
+ONE_SURE_WORD = reading(*words_of(96.0, "je"))
+GOOD_PAGE = reading(*words_of(80.0, *["dispositions"] * 20))
+POOR_PAGE = reading(*words_of(60.0, *["dispositions"] * 20))
+SPECKS = reading(*words_of(20.0, "~", "|"))
+
+
+@pytest.mark.parametrize(
+    ("readings", "best"),
+    [
+        ([ONE_SURE_WORD, GOOD_PAGE], GOOD_PAGE),
+        ([ONE_SURE_WORD, POOR_PAGE], POOR_PAGE),
+        ([POOR_PAGE, GOOD_PAGE, NOTHING], GOOD_PAGE),
+        ([SPECKS, NOTHING], SPECKS),
+        ([SPECKS, ONE_SURE_WORD], ONE_SURE_WORD),
+        ([NOTHING], NOTHING),
+    ],
+)
+def test_the_reading_that_is_surest_of_most_characters_is_the_best(readings: list[Reading], best: Reading) -> None:
+    assert best_of(readings) is best
+    assert best_of(readings[::-1]) is best
 
 
 def test_boxes_are_in_the_pixels_of_the_page_whatever_it_was_resized_to() -> None:

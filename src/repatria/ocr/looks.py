@@ -25,12 +25,13 @@ WORD_HEIGHT = 27.0
 """Pixels that a second look brings words to."""
 MOST_READING_PIXELS = 50_000_000
 MOST_ENLARGED = 2.0
-SURE = 88.0
+SURE = 85.0
 """Mean confidence of a page that needs no second look."""
 UNSURE = 70.0
 """Mean confidence below which a page is flagged."""
 NOISE = 70.0
-"""Confidence at which a word is as likely noise as text."""
+"""Confidence at which a word is as likely noise as text, on a page that is read well."""
+_BELOW_MEAN = 15.0
 PERHAPS_TURNED = 75.0
 """Mean confidence below which a page may lie on its side or head."""
 _ENOUGH_TO_TURN = 1.0
@@ -77,15 +78,22 @@ class Reading:
         """Mean over the words, 0 without any."""
         return sum(word.confidence or 0.0 for word in self.words) / len(self.words) if self.words else 0.0
 
-    @property
-    def worth(self) -> float:
+    def worth(self, noise: float) -> float:
         """Characters read, each weighed by how far its word's confidence is above (or below) that of noise.
 
         A mean alone would prefer one sure word to a page of good ones. Anything is worth more than nothing.
         """
         if not self.words:
             return -math.inf
-        return sum(len(word.text) * ((word.confidence or 0.0) - NOISE) for word in self.words)
+        return sum(len(word.text) * ((word.confidence or 0.0) - noise) for word in self.words)
+
+
+def best_of(readings: Sequence[Reading]) -> Reading:
+    """Return the reading that is worth most; what counts as noise is lower where no reading is sure of much."""
+    confidences = [word.confidence or 0.0 for reading in readings for word in reading.words]
+    mean = sum(confidences) / len(confidences) if confidences else 0.0
+    noise = min(NOISE, mean - _BELOW_MEAN)
+    return max(readings, key=lambda reading: reading.worth(noise))
 
 
 def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
@@ -95,7 +103,7 @@ def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
     blank = not first.words and _is_blank(sheet)
     if first.confidence < SURE and not blank:
         readings += [take(sheet, look, engine) for look in more_looks(sheet, first)]
-    best = max(readings[readings.index(first) :], key=lambda reading: reading.worth)
+    best = best_of(readings[readings.index(first) :])
     height, width = sheet.grey.shape
     flags = tuple(_flags(rotation, best, len(readings), blank=blank))
     return PageText(number, width, height, sheet.dpi, rotation, best.skew, in_reading_order(best.words), flags)
@@ -148,7 +156,7 @@ def _upright(sheet: Sheet, engine: Engine) -> tuple[Sheet, int, list[Reading]]:
     if rotation:
         turned_sheet = sheet.rotated(rotation)
         again = take(turned_sheet, first.look, engine)
-        if again.worth > first.worth or _runs_downwards(first.words):
+        if best_of([first, again]) is again or _runs_downwards(first.words):
             return turned_sheet, rotation, [first, again]
     return sheet, 0, [first]
 

@@ -16,6 +16,11 @@ Preparation = Callable[[Grey], Grey]
 
 SKEW_LIMIT = 6.0
 """Degrees either way within which a skew is looked for."""
+_PAPER_SIDE = 400
+_INK_REACH = 4
+"""Pixels of the small copy, to each side: more than half the breadth of a stroke of headline type."""
+_PAPER_BLUR = 8
+_WHITENING = (255.0 / np.maximum(np.arange(256), 1)).astype(np.float32)
 _SKEW_ROWS = 1000
 _SKEW_POINTS = 60_000
 _ENOUGH_INK = 500
@@ -29,18 +34,17 @@ def plain(grey: Grey) -> Grey:
 def flattened(grey: Grey) -> Grey:
     """Return the page with its paper made white: each pixel over the brightness of the paper around it.
 
-    The paper is what stays when ink is wiped out of a small copy of the page (brightest, then median of a
-    neighbourhood), smoothed and enlarged again.
+    The paper is what stays when ink is wiped out of a small copy of the page (a morphological closing), smoothed and
+    enlarged again.
     """
     image = Image.fromarray(grey)
-    step = max(1, min(image.size) // 400)
+    step = max(1, min(image.size) // _PAPER_SIDE)
     small = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.BOX)
-    small = small.filter(ImageFilter.MaxFilter(9)).filter(ImageFilter.MedianFilter(9))
-    small = small.filter(ImageFilter.GaussianBlur(8))
-    paper = np.asarray(small.resize(image.size, Image.Resampling.BICUBIC), dtype=np.float32)
-    flat = grey / np.maximum(paper, 1.0) * 255.0
-    white: Grey = np.clip(flat, 0, 255).astype(np.uint8)
-    return white
+    wiped = _lowest(_highest(np.asarray(small), _INK_REACH), _INK_REACH)
+    paper = Image.fromarray(wiped).filter(ImageFilter.GaussianBlur(_PAPER_BLUR))
+    whitening = _WHITENING[np.asarray(paper.resize(image.size, Image.Resampling.BICUBIC))]
+    flat: Grey = np.minimum(whitening * grey, 255.0).astype(np.uint8)
+    return flat
 
 
 def stretched(grey: Grey) -> Grey:
@@ -109,6 +113,24 @@ def ink_share(flat: Grey) -> float:
     height, width = flat.shape
     inner = flat[height // 20 : height - height // 20, width // 20 : width - width // 20]
     return float(np.mean(inner < 128)) if inner.size else 0.0
+
+
+def _highest(grey: Grey, reach: int) -> Grey:
+    """Return for each pixel the brightest within `reach` across and down."""
+    padded = np.pad(grey, reach, mode="edge")
+    height, width = grey.shape
+    across = padded[:, :width].copy()
+    for shift in range(1, 2 * reach + 1):
+        np.maximum(across, padded[:, shift : shift + width], out=across)
+    found = across[:height].copy()
+    for shift in range(1, 2 * reach + 1):
+        np.maximum(found, across[shift : shift + height], out=found)
+    return found
+
+
+def _lowest(grey: Grey, reach: int) -> Grey:
+    """Return for each pixel the darkest within `reach` across and down."""
+    return 255 - _highest(255 - grey, reach)
 
 
 def _ink(flat: Grey) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
