@@ -8,5 +8,6 @@
 - *proof*: that one object is in a bundle, for somebody who may not see the others.
 - *trust*: who may sign for a dataset, and what was last seen of it.
 
-`chain`, `structure`, `proof` and `bag_rules` are rules without IO; `fixity` and `deep` read; `dataset` brings them in order.
+`chain`, `structure`, `proof` and `bag_rules` are rules without IO; `fixity`, `deep` and `bag` read; `dataset` brings
+them in order.
 """
