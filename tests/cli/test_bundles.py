@@ -221,6 +221,38 @@ def test_another_key_opens_nothing(place: Place) -> None:
     assert said.stdout == b""
 
 
+def piped(place: Place, command: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a shell's command with the program as `$R`; the code is that of the program."""
+    return subprocess.run(
+        ["bash", "-c", f"R='{sys.executable} -m repatria'; {command}; exit ${{PIPESTATUS[0]}}"],
+        cwd=place.folder,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "REPATRIA_STATE": str(place.folder / "state")},
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_a_verification_that_nobody_reads_still_has_its_own_code(place: Place) -> None:
+    trusting(place)
+    for volume in (place.folder / VAULT).glob("*/data/vol-000001.tar.age"):
+        volume.write_bytes(bytes(volume.stat().st_size))
+    assert piped(place, f"$R verify {VAULT} --json | true").returncode == 1
+
+
+@pytest.mark.parametrize("command", ["ls", "cat"])
+def test_results_that_cannot_be_written_are_an_error_of_the_target(place: Place, command: str) -> None:
+    trusting(place)
+    what = f"{VAULT}/{place.maker.bundles[0]} big" if command == "cat" else VAULT
+    done = piped(place, f"$R {command} {what} > /dev/full")
+    assert (done.returncode, b"could not be written" in done.stderr) == (5, True)
+
+
+def test_a_closed_stdout_is_no_defect(place: Place) -> None:
+    trusting(place)
+    done = piped(place, f"$R ls {VAULT} >&-")
+    assert (done.returncode, b"Repatria itself" in done.stderr) == (0, False)
+
+
 def test_a_reader_who_has_enough_is_no_error(place: Place) -> None:
     trusting(place)
     pipe = (

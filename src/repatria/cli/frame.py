@@ -3,7 +3,6 @@
 import functools
 import inspect
 import logging
-import os
 import secrets
 import sys
 import traceback
@@ -15,9 +14,9 @@ import typer
 
 from repatria import __version__
 from repatria.cli.completion import completed
-from repatria.cli.output import LOG, Output
+from repatria.cli.output import LOG, Output, let_stdout_go
 from repatria.cli.spoken import SpokenCommand
-from repatria.errors import InternalError, InterruptedByUserError, RepatriaError
+from repatria.errors import InternalError, InterruptedByUserError, RepatriaError, worst
 from repatria.i18n import _
 from repatria.reasons import reason_of
 
@@ -98,13 +97,24 @@ def run(output: Output, body: Callable[[], int | None], log_file: Path | None = 
         code = 130
     except BrokenPipeError:
         # The reader of our stdout has what it wanted (`repatria ls ... | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_stdout_go()
         code = 0
     except Exception as error:  # the one place where a defect becomes a report
         output.error(_report(error))
         code = 70
-    output.finish(code)
-    return code
+    return worst((code, _finished(output, code)))
+
+
+def _finished(output: Output, code: int) -> int:
+    """Write the line that ends JSON output; return the code of what goes wrong with that."""
+    try:
+        output.finish(code)
+    except BrokenPipeError:
+        let_stdout_go()
+    except RepatriaError as error:
+        output.error(error)
+        return error.code
+    return 0
 
 
 def _open_log(log_file: Path | None) -> None:

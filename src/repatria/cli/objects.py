@@ -16,7 +16,7 @@ from repatria.cli.chains import (
     opened_chain,
 )
 from repatria.cli.frame import command
-from repatria.cli.output import Column, Output
+from repatria.cli.output import Column, Output, results_written
 from repatria.cli.quantity import number_text, quantity_text, size_text
 from repatria.errors import UsageError
 from repatria.i18n import _
@@ -150,7 +150,9 @@ def _register_cat(app: typer.Typer) -> None:
                 )
             holder, row = found
             for chunk in holder.read_object(row):
-                sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+                with results_written():
+                    sys.stdout.buffer.write(chunk)
+            with results_written():
+                sys.stdout.buffer.flush()
         out.summary(bundle=holder.uri, number=row.number, size=row.size, sha256=row.sha256.hex())
         return code

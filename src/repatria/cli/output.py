@@ -11,15 +11,17 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
-from repatria.errors import RepatriaError
+from repatria.errors import FullError, RepatriaError
 from repatria.i18n import _
 from repatria.model import Finding
+from repatria.reasons import reason_of
 
 JSON_VERSION = 1
 LOG = logging.getLogger("repatria")
@@ -63,6 +65,10 @@ class Output:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     summary_fields: dict[str, Any] = field(default_factory=dict)
     held_back: list[str] = field(default_factory=list)
+    beside_progress: Callable[[], AbstractContextManager[object]] = nullcontext
+    """What makes room for a line while bars are on the same terminal."""
+    outlives_reader: bool = False
+    """Whether the command goes on to its end, and to its own code, when nobody reads its stdout any more."""
 
     @property
     def names(self) -> bool:
@@ -77,12 +83,24 @@ class Output:
     def record(self, record_type: str, **fields: Any) -> None:
         """Write one JSON line of a result; nothing for people."""
         if self.json:
-            print(json_line(record_type, fields), file=self.stdout, flush=True)
+            with self._written():
+                print(json_line(record_type, fields), file=self.stdout, flush=True)
 
     def text(self, line: str) -> None:
         """Write one line of a result for people; nothing with `--json`."""
         if not self.json:
-            print(printable(line), file=self.stdout, flush=True)
+            with self._written():
+                print(printable(line), file=self.stdout, flush=True)
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            with self.beside_progress(), results_written():
+                yield
+        except BrokenPipeError:
+            if not self.outlives_reader:
+                raise
+            let_stdout_go()
 
     @contextmanager
     def table(self, record: str, columns: Sequence[Column]) -> Iterator[Table]:
@@ -105,7 +123,9 @@ class Output:
         for row in table.rows:
             shown.add_row(*(Text(printable(cell)) for cell in row))
         width = None if terminal else 4096
-        Console(file=self.stdout, width=width, highlight=False, soft_wrap=not terminal).print(shown)
+        with self._written():
+            Console(file=self.stdout, width=width, highlight=False, soft_wrap=not terminal).print(shown)
+            self.stdout.flush()
 
     def say(self, message: str) -> None:
         """Write one message to stderr; held back with `--quiet`, shown if the command ends badly."""
@@ -115,7 +135,7 @@ class Output:
         if self.quiet:
             self.held_back.append(message)
         else:
-            print(printable(message), file=self.stderr, flush=True)
+            self._tell(message)
 
     def warn(self, message: str) -> None:
         """Write a warning to stderr."""
@@ -144,17 +164,21 @@ class Output:
             return
         self.release()
         message = error.message if error.public or self.names else _("An object could not be handled.")
-        print(printable(f"repatria: {message}"), file=self.stderr)
+        self._tell(f"repatria: {message}")
         for detail in error.details:
-            print(printable(f"  {detail}"), file=self.stderr)
+            self._tell(f"  {detail}")
         if error.advice:
-            print(printable(error.advice), file=self.stderr, flush=True)
+            self._tell(error.advice)
 
     def release(self) -> None:
         """Show what `--quiet` held back, because the command does not end well."""
         for message in self.held_back:
-            print(printable(message), file=self.stderr)
+            self._tell(message)
         self.held_back.clear()
+
+    def _tell(self, line: str) -> None:
+        with self.beside_progress():
+            print(printable(line), file=self.stderr, flush=True)
 
     def summary(self, **fields: Any) -> None:
         """Set fields of the last JSON line (`bundle`, `next`, counts); `finish` writes it."""
@@ -167,6 +191,26 @@ class Output:
 
     def _stderr_record(self, record_type: str, **fields: Any) -> None:
         print(json_line(record_type, fields), file=self.stderr, flush=True)
+
+
+@contextmanager
+def results_written() -> Iterator[None]:
+    """Turn what the disk says while results are written to stdout into the error of a target that is full."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        let_stdout_go()
+        raise FullError(
+            _("What this command prints could not be written: {reason}.").format(reason=reason_of(error)),
+            advice=_("Make room where its output goes, then run the same command again."),
+        ) from error
+
+
+def let_stdout_go() -> None:
+    """Send what is still printed nowhere: what waits in buffers must not fail once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _mark(message: str) -> str:

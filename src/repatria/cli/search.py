@@ -10,7 +10,7 @@ import typer
 
 from repatria.cli.chains import EndpointOption, IdentityOption, ProfileOption, opened_chain
 from repatria.cli.frame import command
-from repatria.cli.output import Output
+from repatria.cli.output import Output, results_written
 from repatria.errors import UsageError, worst
 from repatria.i18n import _, ngettext
 
@@ -217,8 +217,9 @@ def _deliver(out: Output, data: bytes, found: "FoundPage", form: "Form", output:
     from repatria.cli.output_file import output_file
 
     if output is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        with results_written():
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
         return
     with output_file(output) as file:
         file.write(data)
