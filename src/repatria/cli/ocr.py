@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
         settings = current_settings()
         if to is None:
             _refuse_with_manifest(recipient=recipient, id=dataset, signer=signer, endpoint=endpoint, profile=profile)
-            archive = _described(scans, settings, fonds, ocr_lang)
+            archive = _described(out, scans, settings, fonds, ocr_lang)
         else:
             given = _Given(to, tuple(recipient or ()), dataset, signer, fonds, ocr_lang, endpoint, profile)
             archive = _named(scans, settings, given)
@@ -144,7 +144,9 @@ def _digitise(out: Output, archive: _Archive, wishes: "Wishes", settings: "Setti
     return code
 
 
-def _described(scans: Sequence[str], settings: "Settings", fonds: str | None, languages: str | None) -> _Archive:
+def _described(
+    out: Output, scans: Sequence[str], settings: "Settings", fonds: str | None, languages: str | None
+) -> _Archive:
     """Return the archive of a manifest with an [archive] table."""
     from repatria.cli.context import find_manifest, open_target
     from repatria.crypt.recipient import load_recipients
@@ -162,6 +164,8 @@ def _described(scans: Sequence[str], settings: "Settings", fonds: str | None, la
             _("{dataset} is no archive of scans: its manifest has no [archive] table.").format(dataset=manifest.id),
             advice=_("Add [archive] to it, or copy it as it is: repatria copy {dataset}").format(dataset=manifest.id),
         )
+    if manifest.archive.bordereau is not None:
+        out.warn(_("The bordereau is not used yet: dossiers are called by their folders."))
     return _Archive(
         facts=dataset_facts(manifest),
         sources=open_sources(manifest),

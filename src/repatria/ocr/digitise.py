@@ -23,8 +23,9 @@ from repatria.source.base import ObjectSource
 from repatria.work.bundling import BundleRun
 from repatria.work.patience import Patience
 
-MOST_BYTES_AT_ONCE = 1 << 30
-"""Of the scans that are read side by side; one that is larger is read alone."""
+MOST_BYTES_AT_ONCE = min(1 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 16)
+"""Of the scans that are read side by side; one that is larger is read alone. Pictures and PDF take as much again, and
+each travels once between processes."""
 NEEDS_AN_EYE = frozenset({"failed", "low-confidence"})
 """Flags of pages that a person should look at."""
 _GLANCE = 0.5
