@@ -279,6 +279,8 @@ def _show(out: Output, dataset: str, result: "DigitiseResult", latest_uri: str |
     )
     for sentence in _sentences(result, seconds):
         out.say(sentence)
+    if result.findings and not out.names:
+        out.say(_("Which scans these are is shown on a terminal, or with --json."))
     if uri is not None:
         out.text(uri)
     out.summary(bundle=uri, next=f"repatria verify {dataset}" if uri else None)
