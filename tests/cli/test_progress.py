@@ -23,18 +23,34 @@ def test_nothing_is_shown_in_json_or_quiet(json: bool, quiet: bool) -> None:
         assert progress is SILENT
 
 
-def test_a_terminal_shows_a_bar_and_sentences_above_it() -> None:
-    screen = Terminal()
-    with shown_progress(Output(stderr=screen)) as progress:
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setenv("TERM", "xterm")
+    return Terminal()
+
+
+def test_a_terminal_shows_a_bar_and_sentences_above_it(screen: Terminal) -> None:
+    output = Output(stdout=screen, stderr=screen)
+    with shown_progress(output) as progress:
         assert isinstance(progress, OnTerminal)
         progress.start("Copying", 100, Unit.BYTES)
         progress.advance(50)
-        progress.say("Half [of] it.")
+        output.say("Half [of] it.")
+        output.text("file:///result")
         progress.total(200)
         progress.finish()
-    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
-    assert "Half [of] it." in shown
-    assert "Copying" in shown
+    written = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    assert "Copying" in written
+    for line in ("Half [of] it.", "file:///result"):
+        before, _line, after = written.partition(line)
+        assert before.endswith("\r") or before.endswith("\n")
+        assert after.startswith("\n")
+
+
+def test_a_terminal_that_cannot_draw_gets_lines(screen: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    with shown_progress(Output(stderr=screen)) as progress:
+        assert isinstance(progress, Lines)
 
 
 def test_without_a_terminal_a_line_comes_every_half_minute() -> None:

@@ -159,11 +159,11 @@ def _show_inventories(out: Output, taken: "Sequence[tuple[Manifest, Inventory]]"
 
     columns = (
         Column("source", _("Source")),
-        Column("kind", _("Kind")),
+        Column("kind", _("Kind"), wraps=True),
         Column("objects", _("Objects"), justify="right"),
         Column("bytes", _("Size"), justify="right"),
-        Column("sensitivity", _("Sensitivity")),
-        Column("signs", _("Seen")),
+        Column("sensitivity", _("Sensitivity"), wraps=True),
+        Column("signs", _("Seen"), wraps=True),
     )
     with out.table("inventory", columns) as table:
         for manifest, found in taken:

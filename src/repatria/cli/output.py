@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
+from repatria.cli.terminal import fitted
 from repatria.errors import FullError, RepatriaError
 from repatria.i18n import _
 from repatria.model import Finding
@@ -35,6 +36,8 @@ class Column:
     title: str
     """Translated."""
     justify: Literal["left", "right"] = "left"
+    wraps: bool = False
+    """Whether its cells may be broken between words: sentences may, ids, dates and paths may not."""
 
 
 @dataclass(slots=True)
@@ -86,11 +89,12 @@ class Output:
             with self._written():
                 print(json_line(record_type, fields), file=self.stdout, flush=True)
 
-    def text(self, line: str) -> None:
-        """Write one line of a result for people; nothing with `--json`."""
+    def text(self, line: str, *, whole: bool = False) -> None:
+        """Write one line of a result for people; nothing with `--json`. One to be copied is `whole`: never broken."""
         if not self.json:
             with self._written():
-                print(printable(line), file=self.stdout, flush=True)
+                shown = printable(line)
+                print(shown if whole else fitted(shown, self.stdout), file=self.stdout, flush=True)
 
     @contextmanager
     def _written(self) -> Iterator[None]:
@@ -111,23 +115,13 @@ class Output:
             self._show(table)
 
     def _show(self, table: Table) -> None:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table as RichTable
-        from rich.text import Text
+        from repatria.cli.table import print_table
 
-        terminal = self.stdout.isatty()
-        shown = RichTable(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
-        for column in table.columns:
-            shown.add_column(column.title, justify=column.justify, overflow="fold", no_wrap=not terminal)
-        for row in table.rows:
-            shown.add_row(*(Text(printable(cell)) for cell in row))
-        width = None if terminal else 4096
         with self._written():
-            Console(file=self.stdout, width=width, highlight=False, soft_wrap=not terminal).print(shown)
+            print_table(self.stdout, table.columns, [[printable(cell) for cell in row] for row in table.rows])
             self.stdout.flush()
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, *, whole: bool = False) -> None:
         """Write one message to stderr; held back with `--quiet`, shown if the command ends badly."""
         LOG.info("%s", message)
         if self.json:
@@ -135,7 +129,7 @@ class Output:
         if self.quiet:
             self.held_back.append(message)
         else:
-            self._tell(message)
+            self._tell(message, whole=whole)
 
     def warn(self, message: str) -> None:
         """Write a warning to stderr."""
@@ -176,9 +170,10 @@ class Output:
             self._tell(message)
         self.held_back.clear()
 
-    def _tell(self, line: str) -> None:
+    def _tell(self, line: str, *, whole: bool = False) -> None:
+        shown = printable(line)
         with self.beside_progress():
-            print(printable(line), file=self.stderr, flush=True)
+            print(shown if whole else fitted(shown, self.stderr), file=self.stderr, flush=True)
 
     def summary(self, **fields: Any) -> None:
         """Set fields of the last JSON line (`bundle`, `next`, counts); `finish` writes it."""

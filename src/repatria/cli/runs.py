@@ -52,7 +52,7 @@ def opened_run(  # noqa: PLR0913 -- a bundle is made of these
         chosen = choose_signer(signer, state, ask_passphrase)
         if chosen.made:
             out.say(_("A key that signs was made: {file}. For those who verify:").format(file=chosen.file))
-            out.say(chosen.allowed_line)
+            out.say(chosen.allowed_line, whole=True)
         with BundleRun.open(
             facts,
             target,

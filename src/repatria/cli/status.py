@@ -102,7 +102,7 @@ def _show(out: Output, found: "Sequence[DatasetStanding]") -> None:
         Column("bundle", _("Last bundle")),
         Column("objects", _("Objects"), justify="right"),
         Column("bytes", _("Size"), justify="right"),
-        Column("work", _("Work")),
+        Column("work", _("Work"), wraps=True),
         Column("next", _("Next")),
     )
     with out.table("status", columns) as table:

@@ -95,7 +95,7 @@ def _run(out: Output, check: "DatasetCheck") -> "_Tally":
         Column("files", _("Files"), "right"),
         Column("bytes", _("Size"), "right"),
         Column("signer", _("Signed by")),
-        Column("result", _("Result")),
+        Column("result", _("Result"), wraps=True),
     )
     with out.table("bundle", columns) as table:
         for told in check.run():

@@ -1,0 +1,71 @@
+"""A table for people: ids, dates and paths stand in one piece; sentences are broken between words."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from repatria.cli.terminal import columns as columns_of
+
+if TYPE_CHECKING:
+    from repatria.cli.output import Column
+
+BETWEEN = 3
+"""What rich leaves between two columns of a table: a space of each, and one for the line that is not drawn."""
+UNBOUNDED = 4096
+
+
+def print_table(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> None:
+    """Write rows in columns; one below the other on a terminal too narrow for the columns."""
+    if not stream.isatty():
+        _print_columns(stream, columns, rows, width=UNBOUNDED, folded=False)
+        return
+    room, needed = columns_of(stream), _needed(columns, rows)
+    if needed[-1] > room - sum(needed[:-1]):
+        if sum(needed[:-1]) > room // 2:
+            _print_blocks(stream, columns, rows)
+        else:  # only the last column is too wide: the terminal itself wraps it, in one piece for who copies it
+            _print_columns(stream, columns, rows, width=UNBOUNDED, folded=False, ruled=True)
+        return
+    _print_columns(stream, columns, rows, width=room, folded=True, ruled=True)
+
+
+def _needed(columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return the least width of each column, the space after it included."""
+    needed = []
+    for place, column in enumerate(columns):
+        cells = [column.title, *(row[place] for row in rows)]
+        words = [word for cell in cells for word in cell.split(" ")] if column.wraps else cells
+        needed.append(max(len(word) for word in words) + BETWEEN)
+    needed[-1] -= BETWEEN
+    return needed
+
+
+def _print_columns(
+    stream: TextIO,
+    columns: "Sequence[Column]",
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int,
+    folded: bool,
+    ruled: bool = False,
+) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, show_edge=False)
+    for column in columns:
+        shown.add_column(column.title, justify=column.justify, overflow="fold", no_wrap=not (folded and column.wraps))
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    Console(file=stream, width=width, highlight=False, soft_wrap=not folded).print(shown)
+
+
+def _print_blocks(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> None:
+    widest = max(len(column.title) for column in columns)
+    for place, row in enumerate(rows):
+        if place:
+            print(file=stream)
+        for column, cell in zip(columns, row, strict=True):
+            if cell:
+                print(f"{column.title:<{widest}}  {cell}", file=stream)
