@@ -43,6 +43,12 @@ def test_a_named_store_gives_the_uri() -> None:
     assert named_uri(stores, "other:x") == ("other:x", None)
 
 
+@pytest.mark.parametrize("text", ["a\0b", "file:///a%00b"])
+def test_a_null_character_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="null character"):
+        absolute(text, Path("/srv"))
+
+
 @pytest.mark.parametrize(
     ("one", "other", "overlap"),
     [

@@ -60,7 +60,7 @@ def read_tables(file: Path) -> tuple[dict[str, Any], str]:
             advice=_("Check the path that was given."),
         )
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors write a byte order mark, and do not show it
     except UnicodeDecodeError as error:
         raise ManifestError(
             _("{file} is not UTF-8 text.").format(file=file), advice=_("Save it again in the encoding UTF-8.")

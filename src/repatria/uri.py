@@ -61,6 +61,8 @@ def absolute(text: str, folder: Path) -> str:
     """
     if not text:
         raise ValueError(_('is empty; write a URI such as "s3://bucket/path", or a folder.'))
+    if "\0" in text or ("%00" in text and _SCHEME.match(text)):
+        raise ValueError(_("holds a null character, which no path can have."))
     scheme = _SCHEME.match(text)
     if scheme is None:
         if (named := store_name(text)) is not None:

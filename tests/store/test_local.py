@@ -270,6 +270,17 @@ class TestPutting:
         assert sizes <= {200_000}
 
 
+def test_a_file_is_no_source_and_no_target(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    with pytest.raises(NotFoundError) as caught:
+        list(LocalStore(file, role=Role.SOURCE).list())
+    assert caught.value.code == 4
+    with pytest.raises(RefusedError, match="is a file"):
+        LocalStore(file).put("a", [b"x"], 1)
+    assert file.read_bytes() == b"x"
+
+
 def test_a_fifo_that_takes_a_files_place_is_not_waited_for(store: LocalStore) -> None:
     put(store, "a")
     found = store.stat("a")

@@ -59,6 +59,15 @@ def no_root(store: str, role: Role) -> NotFoundError:
     )
 
 
+def no_folder(store: str, role: Role) -> RefusedError:
+    """Tell that a file stands where the folder should be that is the store."""
+    return RefusedError(
+        _("{store} is a file, where a folder is needed.").format(store=store),
+        advice=_("Correct the uri in the manifest."),
+        role=role,
+    )
+
+
 def refused(path: str, store: str, role: Role, reason: str) -> RefusedError:
     """Tell that this user may not do this with the object."""
     if role is Role.SOURCE:

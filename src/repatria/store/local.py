@@ -88,7 +88,7 @@ class LocalStore:
         """Write aside, flush to the disk, then link into place; a link never replaces what is there."""
         names = components(path, self.role)
         with self._told(path):
-            self.root.mkdir(parents=True, exist_ok=True)
+            self._make_root()
             self._look(names)
             if like is None or like.kind is ObjectKind.FILE:
                 self._put_file(names, data, size, like)
@@ -157,8 +157,15 @@ class LocalStore:
                     yield object_of(folder, os.fstat(descriptor), descriptor, ".")
         except NotFoundError as error:
             # A folder that went away meanwhile holds nothing; a source that is not there at all is an error.
-            if self.role is Role.SOURCE and not self.root.exists():
+            if self.role is Role.SOURCE and not self.root.is_dir():
                 raise failures.no_root(self.uri, self.role) from error
+
+    def _make_root(self) -> None:
+        """Make the root if need be; a file in its place must not look like an object that is there already."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise failures.no_folder(self.uri, self.role) from error
 
     def _look(self, names: Sequence[str]) -> None:
         """Raise FileExistsError if the path is taken, before anything is written."""
