@@ -3,6 +3,7 @@
 import pytest
 
 from repatria.errors import NotFoundError, StoppedError, ThrottledError, UnreachableError
+from repatria.progress import Silent
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
 
@@ -53,3 +54,31 @@ def test_bytes_that_flow_again_renew_the_patience() -> None:
     attempt.pause(UnreachableError("away"))
     attempt.succeeded()
     attempt.pause(UnreachableError("away"))
+
+
+class Told(Silent):
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.sentences.append(message)
+
+
+def test_an_outage_is_told_once_for_all_threads_and_so_is_its_end() -> None:
+    told = Told()
+    patience = Patience(progress=told, seconds=7200, first_pause=0.001)
+    attempts = [patience.attempt() for _thread in range(8)]
+    for _again in range(4):
+        for attempt in attempts:
+            attempt.pause(UnreachableError("away"))
+    assert told.sentences == ["The link is slow or lost; it is tried again for up to 2 hours."]
+    for attempt in attempts:
+        attempt.succeeded()
+    assert told.sentences[1:] == ["The link is back."]
+
+
+def test_a_short_hiccup_is_not_told() -> None:
+    told = Told()
+    patience = Patience(progress=told, first_pause=0.001)
+    assert patience.insist(Flaky(UnreachableError("away"), UnreachableError("away"))) == "done"
+    assert told.sentences == []

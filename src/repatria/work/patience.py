@@ -1,13 +1,14 @@
 """How long a lost link is waited for: transient errors are tried again, hours long, ever more slowly."""
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from repatria.errors import StoppedError, ThrottledError, UnreachableError
-from repatria.i18n import _
+from repatria.i18n import _, ngettext
 from repatria.progress import SILENT, Progress
 from repatria.work.stop import Reason, StopSignal
 
@@ -28,19 +29,43 @@ class Patience:
     """How long one call may go on failing before the run stops, resumably."""
     progress: Progress = SILENT
     first_pause: float = 1.0
+    outage: "Outage" = field(default_factory=lambda: Outage())
 
     def insist(self, call: Callable[[], _T]) -> _T:
         """Return what `call` returns; StoppedError (8) once patience is over, any lasting error at once."""
         attempt = self.attempt()
         while True:
             try:
-                return call()
+                result = call()
             except TRANSIENT as error:
                 attempt.pause(error)
+            else:
+                attempt.succeeded()
+                return result
 
     def attempt(self) -> "Attempt":
         """Return the count of one call's failures, for a caller that changes what it asks for between them."""
         return Attempt(self)
+
+
+class Outage:
+    """Whether the user was told that the link is lost: once for all threads, until one of them gets through."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told = False
+
+    def begins(self) -> bool:
+        """Return whether this is the first to notice."""
+        with self._lock:
+            first, self._told = not self._told, True
+        return first
+
+    def ends(self) -> bool:
+        """Return whether the user was told, and is to be told that it is over."""
+        with self._lock:
+            told, self._told = self._told, False
+        return told
 
 
 class Attempt:
@@ -53,6 +78,8 @@ class Attempt:
 
     def succeeded(self) -> None:
         """Forget the failures: bytes flow again."""
+        if self._failures and self._patience.outage.ends():
+            self._patience.progress.say(_("The link is back."))
         self._failures = 0
         self._since = None
 
@@ -71,7 +98,19 @@ class Attempt:
             patience.stop.request(Reason.LINK, lost)
             raise lost from error
         self._failures += 1
-        if self._failures == 3:
-            patience.progress.say(_("The link is slow or lost; still trying."))
+        if self._failures == 3 and patience.outage.begins():
+            patience.progress.say(
+                _("The link is slow or lost; it is tried again for up to {time}.").format(
+                    time=_span(patience.seconds - (now - self._since))
+                )
+            )
         longest = min(LONGEST_PAUSE, patience.first_pause * 2 ** min(self._failures - 1, 16))
         patience.stop.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
+
+
+def _span(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return ngettext("{count} minute", "{count} minutes", minutes).format(count=minutes)
+    hours = round(minutes / 60)
+    return ngettext("{count} hour", "{count} hours", hours).format(count=hours)
