@@ -239,6 +239,14 @@ def test_a_verification_that_nobody_reads_still_has_its_own_code(place: Place) -
     assert piped(place, f"$R verify {VAULT} --json | true").returncode == 1
 
 
+def test_a_table_whose_reader_has_enough_is_no_error(place: Place) -> None:
+    trusting(place)
+    assert piped(place, f"$R ls {VAULT} | true").returncode == 0
+    for volume in (place.folder / VAULT).glob("*/data/vol-000001.tar.age"):
+        volume.unlink()
+    assert piped(place, f"$R verify {VAULT} | true").returncode == 1
+
+
 @pytest.mark.parametrize("command", ["ls", "cat"])
 def test_results_that_cannot_be_written_are_an_error_of_the_target(place: Place, command: str) -> None:
     trusting(place)

@@ -58,7 +58,12 @@ def _print_columns(
         shown.add_column(column.title, justify=column.justify, overflow="fold", no_wrap=not (folded and column.wraps))
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
-    Console(file=stream, width=width, highlight=False, soft_wrap=not folded).print(shown)
+
+    class Telling(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process, with a code of its own
+
+    Telling(file=stream, width=width, highlight=False, soft_wrap=not folded).print(shown)
 
 
 def _print_blocks(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> None:
