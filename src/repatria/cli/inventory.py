@@ -70,12 +70,16 @@ def _register_plan(app: typer.Typer) -> None:
         window: WindowOption = None,
     ) -> None:
         from repatria.cli.context import current_settings, find_manifest
+        from repatria.migrate.plan import schedule
+        from repatria.work.pace import parse_window
 
         settings = current_settings()
         described = find_manifest(manifest, settings)
         speed = rate(link) or described.transfer.bandwidth
+        hours = parse_window(window or described.transfer.window, ZoneInfo(described.timezone))
         found = surveyed(out, described, settings)
-        show_plan(out, described, found, _scheduled(described, found, speed, window))
+        scheduled = schedule(found.estimate.bytes, speed, hours, datetime.now(UTC)) if speed else None
+        show_plan(out, described, found, scheduled)
         out.summary(next=f"repatria copy {described.id}")
 
 
@@ -135,14 +139,6 @@ def show_plan(out: Output, manifest: "Manifest", found: "Survey", scheduled: "Sc
         out.warn(_("Devices, sockets and pipes are never copied: {count}.").format(count=found.never_copied))
 
 
-def _scheduled(manifest: "Manifest", found: "Survey", speed: int | None, window: str | None) -> "Schedule | None":
-    from repatria.migrate.plan import schedule
-    from repatria.work.pace import parse_window
-
-    hours = parse_window(window or manifest.transfer.window, ZoneInfo(manifest.timezone))
-    return None if speed is None else schedule(found.estimate.bytes, speed, hours, datetime.now(UTC))
-
-
 def _inventories(out: Output, manifest: "Manifest", table: "ObjectTable | None") -> "Iterator[Inventory]":
     from repatria.cli.progress import shown_progress
     from repatria.migrate.inventory import take_inventory
@@ -155,6 +151,7 @@ def _inventories(out: Output, manifest: "Manifest", table: "ObjectTable | None")
 
 
 def _show_inventories(out: Output, taken: "Sequence[tuple[Manifest, Inventory]]") -> None:
+    from repatria.cli.kind_words import kind_word
     from repatria.cli.quantity import number_text, size_text
 
     columns = (
@@ -174,9 +171,18 @@ def _show_inventories(out: Output, taken: "Sequence[tuple[Manifest, Inventory]]"
             for kind, each in sorted(found.kinds.items(), key=lambda item: -item[1].bytes):
                 seen = _seen(each)
                 table.add(
-                    (name, kind, number_text(each.objects), size_text(each.bytes), _sensitivity(each.sensitivity), seen)
+                    (
+                        name,
+                        kind_word(kind),
+                        number_text(each.objects),
+                        size_text(each.bytes),
+                        _sensitivity(each.sensitivity),
+                        seen,
+                    )
                 )
-            total = _("{count} with links and folders").format(count=number_text(found.objects))
+            total = number_text(found.objects)
+            if found.symlinks or found.empty_folders:
+                total = _("{count} with links and folders").format(count=total)
             table.add((name, _("in all"), total, size_text(found.bytes), _sensitivity(found.sensitivity), ""))
 
 
@@ -210,7 +216,9 @@ def _fields(manifest: "Manifest", found: "Inventory") -> dict[str, object]:
 
 def _seen(kind: "Kind") -> str:
     """Return what speaks for a kind's sensitivity: signs with their counts, and masked shapes."""
-    signs = ", ".join(f"{sign} {count}" for sign, count in sorted(kind.signs.items()))
+    from repatria.cli.kind_words import signs_text
+
+    signs = signs_text(kind.signs)
     shapes = " ".join(sorted(kind.shapes))
     return f"{signs} ({shapes})" if shapes else signs
 

@@ -26,6 +26,10 @@ class Wishes:
     until: datetime | None = None
     """When to stop in any case."""
 
+    def check(self, manifest: Manifest) -> None:
+        """Refuse a window that is none, before any work: UsageError."""
+        parse_window(self.window or manifest.transfer.window, ZoneInfo(manifest.timezone))
+
 
 def until_clock(clock: str | None, manifest: Manifest) -> datetime | None:
     """Return the next moment at which a clock in the manifest's time zone shows `HH:MM`."""

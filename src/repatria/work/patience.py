@@ -20,34 +20,6 @@ TRANSIENT = (UnreachableError, ThrottledError)
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
-class Patience:
-    """Tries a call again as long as its error is transient; several threads may share it."""
-
-    stop: StopSignal = field(default_factory=StopSignal)
-    seconds: float = DEFAULT_SECONDS
-    """How long one call may go on failing before the run stops, resumably."""
-    progress: Progress = SILENT
-    first_pause: float = 1.0
-    outage: "Outage" = field(default_factory=lambda: Outage())
-
-    def insist(self, call: Callable[[], _T]) -> _T:
-        """Return what `call` returns; StoppedError (8) once patience is over, any lasting error at once."""
-        attempt = self.attempt()
-        while True:
-            try:
-                result = call()
-            except TRANSIENT as error:
-                attempt.pause(error)
-            else:
-                attempt.succeeded()
-                return result
-
-    def attempt(self) -> "Attempt":
-        """Return the count of one call's failures, for a caller that changes what it asks for between them."""
-        return Attempt(self)
-
-
 class Outage:
     """Whether the user was told that the link is lost: once for all threads, until one of them gets through."""
 
@@ -66,6 +38,34 @@ class Outage:
         with self._lock:
             told, self._told = self._told, False
         return told
+
+
+@dataclass(slots=True)
+class Patience:
+    """Tries a call again as long as its error is transient; several threads may share it."""
+
+    stop: StopSignal = field(default_factory=StopSignal)
+    seconds: float = DEFAULT_SECONDS
+    """How long one call may go on failing before the run stops, resumably."""
+    progress: Progress = SILENT
+    first_pause: float = 1.0
+    outage: Outage = field(default_factory=Outage)
+
+    def insist(self, call: Callable[[], _T]) -> _T:
+        """Return what `call` returns; StoppedError (8) once patience is over, any lasting error at once."""
+        attempt = self.attempt()
+        while True:
+            try:
+                result = call()
+            except TRANSIENT as error:
+                attempt.pause(error)
+            else:
+                attempt.succeeded()
+                return result
+
+    def attempt(self) -> "Attempt":
+        """Return the count of one call's failures, for a caller that changes what it asks for between them."""
+        return Attempt(self)
 
 
 class Attempt:
