@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from repatria.errors import UsageError
 from repatria.ocr.folding import tokens
-from repatria.ocr.query import is_near, parse_query
+from repatria.ocr.query import allowed_errors, is_near, parse_query, pieces_of
 
 TEXT = "La campagne de vaccination contre la rougeole, janvier I949, a commencé à l'hôpital."
 
@@ -69,6 +69,8 @@ def test_a_query_without_words_is_refused(query: str) -> None:
         ("mer", "mar", False),
         ("1949", "1949", True),
         ("epidemie", "academie", False),
+        ("1949", "1948", False),
+        ("approvisionnement", "approvislonnenent", True),
     ],
 )
 def test_misread_words_are_near(word: str, other: str, near: bool) -> None:
@@ -83,6 +85,15 @@ def test_a_misread_page_is_nearly_what_is_asked_for() -> None:
     assert near is not None
     assert [token.text for token in near] == ["vacclnation", "rougeo1e"]
     assert query.nearly(list(tokens("vacclnation seule"))) is None
+
+
+@given(st.text("abcdefgh", min_size=6, max_size=25), st.data())
+def test_of_a_words_pieces_one_is_intact_whatever_letters_are_wrong(word: str, data: st.DataObject) -> None:
+    errors = data.draw(st.sets(st.integers(0, len(word) - 1), max_size=allowed_errors(word)))
+    misread = "".join("?" if place in errors else letter for place, letter in enumerate(word))
+    assert is_near(word, misread)
+    assert any(piece in misread for piece in pieces_of(word))
+    assert all(len(piece) >= 3 for piece in pieces_of(word))
 
 
 def test_short_words_are_not_searched_by_trigrams() -> None:

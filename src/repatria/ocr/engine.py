@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.ocr.languages import advice_for, shown
 from repatria.ocr.words import Box, Word
 
 if TYPE_CHECKING:
@@ -87,21 +88,27 @@ class EngineChoice:
 def choose_engine(languages: Sequence[str], environment: Mapping[str, str] = os.environ) -> EngineChoice:
     """Return the engine for `languages` (`fra`, or several), before any work.
 
-    UsageError if no engine is installed or a language's data is missing; the advice names the Debian package.
+    UsageError if no engine is installed or a language's data is missing; the advice names the Debian package, if any.
     """
     tessdata = find_tessdata(environment)
-    installed = {file.stem for file in tessdata.glob("*.traineddata")} if tessdata else set()
+    installed = _data_in(tessdata)
     missing = [language for language in languages if language not in installed]
     if tessdata is None or missing:
-        packages = " ".join(f"tesseract-ocr-{language.replace('_', '-').lower()}" for language in missing)
         raise UsageError(
             _("Text recognition has no data for: {languages}. Nothing was done.").format(languages=", ".join(missing)),
-            advice=_("Install it: apt-get install {packages}. Installed now: {installed}.").format(
-                packages=packages, installed=", ".join(sorted(installed - {"osd"})) or _("none")
-            ),
+            advice=advice_for(missing, installed),
         )
     kind, version = _installed_engine()
     return EngineChoice(kind, tuple(languages), str(tessdata), "osd" in installed, version)
+
+
+def installed_languages(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the languages that pages can be read in here, for people."""
+    return shown(_data_in(find_tessdata(environment)))
+
+
+def _data_in(tessdata: Path | None) -> set[str]:
+    return {file.stem for file in tessdata.glob("*.traineddata")} if tessdata else set()
 
 
 def find_tessdata(environment: Mapping[str, str]) -> Path | None:
@@ -142,7 +149,7 @@ def _installed_engine() -> tuple[str, str]:
             return "pytesseract", f"tesseract {pytesseract.get_tesseract_version()}"
     raise UsageError(
         _("No engine for text recognition is installed. Nothing was done."),
-        advice=_("Install Repatria with its OCR part: pip install 'repatria[ocr]'."),
+        advice=_("Install it from Repatria's own folder: pip install '.[ocr]'"),
     )
 
 

@@ -1,9 +1,9 @@
 """What a person types to search, and what SQLite's full-text search is asked for."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import pairwise
 
 from repatria.errors import UsageError
 from repatria.i18n import _
@@ -11,8 +11,7 @@ from repatria.ocr.folding import STEMMERS, Token, fold, forms_of, indexed_grams,
 
 ALL_LANGUAGES = tuple(STEMMERS)
 MOST_TERMS = 24
-_SHORTEST_FUZZY = 4
-_MOST_GRAMS = 60
+_GRAM = 3
 _WORDS = re.compile(r"\"([^\"]*)\"?|(\S+)")
 
 
@@ -69,12 +68,9 @@ class Query:
 
     @property
     def fuzzy_match(self) -> str | None:
-        """The FTS5 expression for `pages_grams`: pages that share trigrams with every word; None for short words."""
-        parts = []
-        for term in self.terms:
-            grams = list(islice(dict.fromkeys(_grams(term.written)), _MOST_GRAMS))
-            if grams:
-                parts.append("(" + " OR ".join(_quoted(gram) for gram in grams) + ")")
+        """The FTS5 expression for `pages_grams`: pages that share a piece with every word; None for short words."""
+        words = [word for term in self.terms for word in term.written.split()]
+        parts = ["(" + " OR ".join(map(_quoted, pieces_of(word))) + ")" for word in words if allowed_errors(word)]
         return " AND ".join(parts) or None
 
     def places(self, text: Sequence[Token]) -> list[Token]:
@@ -111,9 +107,26 @@ def parse_query(text: str) -> Query:
     return Query(tuple(terms))
 
 
+def allowed_errors(word: str) -> int:
+    """Return how many wrong letters a folded word may have: one in five, at most three, none in short words."""
+    return min(3, len(word) // 5)
+
+
+def pieces_of(word: str) -> list[str]:
+    """Cut a word so that one piece at least is intact however its wrong letters lie: one piece more than they are.
+
+    Few pieces of some length are cheap to look up; a word too short for that is cut into all its trigrams.
+    """
+    count = allowed_errors(word) + 1
+    if len(word) < _GRAM * count:
+        return [word[start : start + _GRAM] for start in range(len(word) - _GRAM + 1)]
+    ends = [len(word) * number // count for number in range(count + 1)]
+    return [word[start:end] for start, end in pairwise(ends)]
+
+
 def is_near(word: str, other: str) -> bool:
-    """Tell whether two folded words differ by few letters: one in four, at most three, none in short words."""
-    allowed = min(3, len(word) // 4) if len(word) >= _SHORTEST_FUZZY else 0
+    """Tell whether two folded words differ by no more than the errors allowed."""
+    allowed = allowed_errors(word)
     if abs(len(word) - len(other)) > allowed:
         return False
     return _distance(word, other, allowed) <= allowed
@@ -132,12 +145,6 @@ def _term(piece: tuple[str, bool]) -> Term | None:
     if not words or not all(words):
         return None
     return Term(words, indexed_grams(text), prefix and len(words) == 1)
-
-
-def _grams(written: str) -> Iterable[str]:
-    for word in written.split():
-        if len(word) >= _SHORTEST_FUZZY:
-            yield from (word[start : start + 3] for start in range(len(word) - 2))
 
 
 def _quoted(form: str) -> str:

@@ -1,7 +1,8 @@
 """Searching archives: full text over every index of a chain, by ranges, and what is shown of each page found."""
 
+import heapq
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,8 +13,10 @@ from repatria.bundle.rows import PAGES_PER_DOCUMENT
 from repatria.ocr.folding import Token, tokens
 from repatria.ocr.query import Query
 
-MOST_CANDIDATES = 400
-"""Pages that a search which forgives errors looks at in each index."""
+MOST_CANDIDATES = 100
+"""Pages that a search which forgives wrong letters looks at."""
+MOST_MISSES = 20
+"""Of those, how many may hold nothing in a row before it gives up: the likeliest come first."""
 SNIPPET_LENGTH = 160
 """Characters of a snippet."""
 MARKS = ("[", "]")
@@ -57,14 +60,16 @@ class Hit:
 def search(chains: Sequence[Chain], query: Query, limit: int) -> list[Hit]:
     """Return the best `limit` pages of the chains; pages with wrong letters only where too few were found exactly.
 
-    A document that a later one of the same cote replaced is not found.
+    A document that a later one of the same cote replaced is not found. Only pages that are shown, or looked at for
+    wrong letters, are read.
     """
-    exact = _best((hit for chain in chains for hit in _exactly(chain, query, limit)), limit)
-    if len(exact) >= limit or query.fuzzy_match is None:
-        return exact
-    seen = {hit.reference for hit in exact}
-    nearly = (hit for chain in chains for hit in _nearly(chain, query, query.fuzzy_match))
-    return exact + _best((hit for hit in nearly if hit.reference not in seen), limit - len(exact))
+    places = [place for chain in chains for place in _places(chain)]
+    hits = list(islice(_exactly(places, query), limit))
+    if len(hits) < limit and query.fuzzy_match is not None:
+        seen = {hit.reference for hit in hits}
+        nearly = (hit for hit in _nearly(places, query, query.fuzzy_match) if hit.reference not in seen)
+        hits += islice(nearly, limit - len(hits))
+    return hits
 
 
 def snippet(text: str, found: Sequence[Token], length: int = SNIPPET_LENGTH) -> str:
@@ -94,35 +99,62 @@ def _stretch(text: str, found: Sequence[Token], length: int) -> tuple[int, int]:
     return start, end
 
 
-def _best(hits: Iterable[Hit], limit: int) -> list[Hit]:
-    return sorted(hits, key=lambda hit: (-hit.score, hit.reference))[:limit]
+def _exactly(places: Sequence["_Place"], query: Query) -> Iterator[Hit]:
+    for found in _ranked(places, _FOUND, query.match):
+        page = found.page()
+        if page is not None:
+            yield page.hit(query.places(page.tokens()), found.score, nearly=False)
 
 
-def _exactly(chain: Chain, query: Query, limit: int) -> Iterator[Hit]:
-    for place in _places(chain):
-        pages = place.pages(_FOUND, query.match)
-        for page in islice((page for page in pages if place.stands(page)), limit):
-            yield place.hit(page, query.places(list(tokens(page.text))), nearly=False)
+def _nearly(places: Sequence["_Place"], query: Query, match: str) -> Iterator[Hit]:
+    """Yield pages with wrong letters, until so many in a row were none that the rest will be none either."""
+    misses = 0
+    for found in islice(_ranked(places, _NEARLY, match), MOST_CANDIDATES):
+        page = found.page()
+        near = query.nearly(page.tokens()) if page is not None else None
+        if page is not None and near is not None:
+            misses = 0
+            yield page.hit(near, found.score, nearly=True)
+        else:
+            misses += 1
+            if misses == MOST_MISSES:
+                return
 
 
-def _nearly(chain: Chain, query: Query, match: str) -> Iterator[Hit]:
-    for place in _places(chain):
-        for page in islice(place.pages(_NEARLY, match), MOST_CANDIDATES):
-            found = query.nearly(list(tokens(page.text)))
-            if found is not None and place.stands(page):
-                yield place.hit(page, found, nearly=True)
+def _ranked(places: Sequence["_Place"], sql: str, match: str) -> Iterator["_Found"]:
+    """Yield what a full-text query finds in all places, the best first; nothing of a page is read yet."""
+    return heapq.merge(*(place.found(sql, match) for place in places), key=lambda found: -found.score)
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    document: int
+    """A page that was found, with what is told of its document."""
+
+    bundle: Bundle
     number: int
-    score: float
     text: str
     confidence: float | None
     cote: str
     dossier: str
     title: str
+
+    def tokens(self) -> list[Token]:
+        return list(tokens(self.text))
+
+    def hit(self, found: Sequence[Token], score: float, *, nearly: bool) -> Hit:
+        """Return what is shown of the page."""
+        return Hit(
+            dataset=self.bundle.dataset_id,
+            bundle=self.bundle.bundle_id,
+            cote=self.cote,
+            dossier=self.dossier,
+            title=self.title,
+            page=self.number,
+            confidence=self.confidence,
+            snippet=snippet(self.text, found),
+            score=score,
+            nearly=nearly,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,37 +165,36 @@ class _Place:
     index: Index
     later: Sequence[Index]
 
-    def pages(self, sql: str, match: str) -> Iterator[_Page]:
-        """Yield the pages that a full-text query finds, the best first, read as they are asked for."""
+    def found(self, sql: str, match: str) -> Iterator["_Found"]:
+        """Yield what a full-text query finds here, the best first."""
         for row_id, score in self.index.query(sql, (match,)):
-            document, number = divmod(_whole(row_id), PAGES_PER_DOCUMENT)
-            page = next(self.index.query(_PAGE, (document, number)), None)
-            told = next(self.index.query(_DOCUMENT, (document,)), None)
-            if page is not None and told is not None:
-                text, confidence = str(page[0]), page[1]
-                sure = confidence if isinstance(confidence, float) else None
-                rank = -score if isinstance(score, float) else 0.0
-                yield _Page(document, number, rank, text, sure, *map(str, told))
+            if isinstance(row_id, int) and isinstance(score, float):
+                yield _Found(self, *divmod(row_id, PAGES_PER_DOCUMENT), -score)
 
-    def stands(self, page: _Page) -> bool:
-        """Tell whether no later document took the place of this page's."""
-        newer = (index.query(_NEWER, (page.cote, page.document)) for index in (self.index, *self.later))
-        return all(next(rows, None) is None for rows in newer)
 
-    def hit(self, page: _Page, found: Sequence[Token], *, nearly: bool) -> Hit:
-        """Return what is shown of a page."""
-        return Hit(
-            dataset=self.bundle.dataset_id,
-            bundle=self.bundle.bundle_id,
-            cote=page.cote,
-            dossier=page.dossier,
-            title=page.title,
-            page=page.number,
-            confidence=page.confidence,
-            snippet=snippet(page.text, found),
-            score=page.score,
-            nearly=nearly,
-        )
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A page by its number, not read yet."""
+
+    place: _Place
+    document: int
+    number: int
+    score: float
+
+    def page(self) -> _Page | None:
+        """Read the page; None if a later document took the place of its own."""
+        place = self.place
+        told = next(place.index.query(_DOCUMENT, (self.document,)), None)
+        if told is None:
+            return None
+        cote, dossier, title = map(str, told)
+        newer = (index.query(_NEWER, (cote, self.document)) for index in (place.index, *place.later))
+        if any(next(rows, None) is not None for rows in newer):
+            return None
+        for text, confidence in place.index.query(_PAGE, (self.document, self.number)):
+            sure = confidence if isinstance(confidence, float) else None
+            return _Page(place.bundle, self.number, str(text), sure, cote, dossier, title)
+        return None
 
 
 def _places(chain: Chain) -> list[_Place]:
@@ -172,7 +203,3 @@ def _places(chain: Chain) -> list[_Place]:
         _Place(bundle, index, [later for _bundle, later in indexes[number + 1 :]])
         for number, (bundle, index) in enumerate(indexes)
     ]
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
