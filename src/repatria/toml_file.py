@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from repatria.errors import ManifestError
 from repatria.i18n import _, ngettext
 from repatria.reasons import reason_of
+from repatria.toml_fault import toml_fault
 
 Location = tuple[str | int, ...]
 """Where a value stands: `("source", 0, "uri")` is `uri` in the first `[[source]]`."""
@@ -69,7 +70,7 @@ def read_tables(file: Path) -> tuple[dict[str, Any], str]:
         return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
         raise ManifestError(
-            _("{file} is not valid TOML: {reason}.").format(file=file, reason=error),
+            _("{file} is not valid TOML: {reason}").format(file=file, reason=toml_fault(error, text)),
             advice=_('Mend that place. Text stands in quotes (owner = "CHU de Fann"), lists in brackets.'),
         ) from error
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from repatria.crypt.recipient import Recipient
 
 Input = Annotated[
-    Path | None, typer.Argument(metavar="[INPUT]", help=_("File to read; standard input without one, or with -."))
+    Path | None, typer.Argument(metavar="INPUT", help=_("File to read; standard input without one, or with -."))
 ]
 Result = Annotated[
     Path | None,

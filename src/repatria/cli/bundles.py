@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     def bundles(
         out: Output,
         place: Annotated[
-            str | None, typer.Argument(metavar="[DATASET|TARGET_URI]", help=_("All known targets unless given."))
+            str | None, typer.Argument(metavar="DATASET|TARGET_URI", help=_("All known targets unless given."))
         ] = None,
         endpoint: EndpointOption = None,
         profile: ProfileOption = None,

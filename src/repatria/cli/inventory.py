@@ -35,7 +35,7 @@ def _register_inventory(app: typer.Typer) -> None:
     def inventory(
         out: Output,
         manifests: Annotated[
-            list[str], typer.Argument(metavar="MANIFEST...", help=_("Manifests, or ids of datasets."))
+            list[str], typer.Argument(metavar="MANIFEST", help=_("Manifests, or ids of datasets."))
         ],
         export_csv: Annotated[
             Path | None,

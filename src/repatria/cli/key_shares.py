@@ -146,7 +146,7 @@ def _register_join(keys: typer.Typer) -> None:
         shares: Annotated[
             list[Path] | None,
             typer.Argument(
-                metavar="[SHARES]...", help=_("Text files with words; without them the terminal, or a pipe, is read.")
+                metavar="SHARES", help=_("Text files with words; without them the terminal, or a pipe, is read.")
             ),
         ] = None,
         output: Annotated[

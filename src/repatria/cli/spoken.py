@@ -145,13 +145,18 @@ def _name(parameter: Parameter) -> str:
 
 
 def _argument(parameter: TyperArgument) -> str:
-    return parameter.metavar or (parameter.name or "").upper()
+    return _word(parameter.metavar or (parameter.name or "").upper())
+
+
+def _word(metavar: str) -> str:
+    """Return a word for a value: those of the command line's contract stay, a file is a file in every language."""
+    return _("FILE") if metavar == "FILE" else metavar
 
 
 def _value(option: TyperOption) -> str:
     """Return the word that stands for an option's value."""
     if option.metavar:
-        return option.metavar
+        return _word(option.metavar)
     descriptor = option.type_descriptor
     if descriptor.is_choice:
         return "|".join(str(choice) for choice in descriptor.choices or ())

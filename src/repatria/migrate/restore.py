@@ -84,7 +84,7 @@ def restore_objects(
     finding; a store that fails, or a stop, ends it with an error, and the same call goes on later.
     """
     refuse_unmatched(chain, patterns)
-    wanted = _any_of(patterns)
+    wanted = _any_of(patterns, _sources(chain))
     totals = chain.head.statement.totals
     progress.start(_("Restoring"), None if patterns else totals.bytes, Unit.BYTES)
     restorer = _Restorer(destination, progress, stop or StopSignal(), resumes=_holds_something(destination))
@@ -99,7 +99,7 @@ def restore_objects(
 
 def refuse_unmatched(chain: Chain, patterns: Sequence[str]) -> None:
     """Raise UsageError if a pattern means no object of the chain."""
-    waiting = {number: path_filter(pattern) for number, pattern in enumerate(patterns, 1)}
+    waiting = {number: path_filter(pattern, _sources(chain)) for number, pattern in enumerate(patterns, 1)}
     for _bundle, row in chain.objects() if waiting else ():
         waiting = {number: matches for number, matches in waiting.items() if not matches(row.path)}
         if not waiting:
@@ -111,8 +111,12 @@ def refuse_unmatched(chain: Chain, patterns: Sequence[str]) -> None:
         )
 
 
-def _any_of(patterns: Sequence[str]) -> Callable[[str], bool]:
-    filters = [path_filter(pattern) for pattern in patterns] or [path_filter(None)]
+def _sources(chain: Chain) -> list[str]:
+    return [source.name for source in chain.head.statement.sources]
+
+
+def _any_of(patterns: Sequence[str], sources: Sequence[str]) -> Callable[[str], bool]:
+    filters = [path_filter(pattern, sources) for pattern in patterns] or [path_filter(None)]
     return lambda path: any(matches(path) for matches in filters)
 
 
