@@ -153,3 +153,31 @@ def test_check_of_nothing_is_no_success(vault: Path) -> None:
     done = repatria(vault, "keys", "check", "vault/nothing", "-i", "key")
     assert done.returncode == 2, done.stdout
     assert repatria(vault, "keys", "check", "vault/dataset").returncode == 2
+
+
+def test_the_folder_of_a_key_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    done = repatria(tmp_path, "keys", "signer", "-o", "keys/deep/signer", "--name", "migration@ministere.sn")
+    assert done.returncode == 0, done.stderr
+    assert [stat.S_IMODE((tmp_path / folder).stat().st_mode) for folder in ("keys", "keys/deep")] == [0o700, 0o700]
+
+
+def test_a_signer_is_shown_under_the_name_it_was_given(tmp_path: Path) -> None:
+    made = repatria(tmp_path, "keys", "signer", "-o", "signer", "--name", "migration@ministere.sn")
+    for file in ("signer", "signer.pub"):
+        assert made.stdout in repatria(tmp_path, "keys", "show", file).stdout
+
+
+def test_a_signer_whose_public_file_is_that_of_another_key_is_not_shown_under_its_name(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        repatria(tmp_path, "keys", "signer", "-o", name, "--name", f"{name}@ministere.sn")
+    (tmp_path / "other.pub").replace(tmp_path / "one.pub")
+    assert "other@ministere.sn" not in repatria(tmp_path, "keys", "show", "one").stdout
+
+
+def test_a_public_key_given_as_identity_is_called_that(tmp_path: Path) -> None:
+    repatria(tmp_path, "keys", "new", "-o", "key")
+    done = repatria(tmp_path, "decrypt", "-i", "key.pub", "key.pub")
+    assert done.returncode == 6
+    assert "key.pub is a public key" in done.stderr
+    assert "belongs to it: key." in done.stderr
+    assert "Others may read" not in done.stderr

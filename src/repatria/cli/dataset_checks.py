@@ -68,11 +68,11 @@ def _recipients(manifest: "Manifest") -> Check:
         return failed("recipients", error)
     count = ngettext("{count} recipient", "{count} recipients", len(recipients)).format(count=len(recipients))
     kinds = {"hybrid": _("post-quantum hybrid"), "classic": _("classical")}
-    return Check(
-        "recipients",
-        State.OK,
-        _("Bundles can be opened by: {count}, {kind}").format(count=count, kind=kinds.get(recipients[0].kind, "")),
-    )
+    seen = _("Bundles can be opened by: {count}, {kind}").format(count=count, kind=kinds.get(recipients[0].kind, ""))
+    if len(recipients) == 1:
+        advice = _("If that key is lost, all is lost: name a second recipient, kept by someone else.")
+        return Check("recipients", State.WARNING, seen, advice)
+    return Check("recipients", State.OK, seen)
 
 
 def _signer(manifest: "Manifest", settings: "Settings") -> Check:

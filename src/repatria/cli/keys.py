@@ -62,6 +62,11 @@ def _register_new(keys: typer.Typer) -> None:
         out.text(_("Recipient:   {file}").format(file=public_path(output)))
         out.say(_("Whoever has the private key opens every bundle; without it nobody does, not even its makers."))
         out.say(_("Keep it away from the machine that copies, in two places: an offline disk and a sealed printout."))
+        if not classic:
+            out.say(
+                _("To open bundles without Repatria, this key needs age 1.3 or later (Debian 12 has an older one).")
+            )
+            out.say(_("A key made with --classic opens with any age, but a quantum computer may break it one day."))
         out.summary(next=f"repatria keys show {output}")
 
 
@@ -110,7 +115,7 @@ def _principal(name: str | None) -> str:
 def _show_signer(out: Output, key: "SigningKey", principal: str, **fields: str) -> None:
     line = key.allowed_line(principal)
     out.record("signer", fingerprint=key.fingerprint, principal=principal, allowed_signers=line, **fields)
-    out.text(line)
+    out.text(line, whole=True)
 
 
 def _register_show(keys: typer.Typer) -> None:
@@ -143,7 +148,8 @@ def _show_signer_file(out: Output, file: Path, beginning: bytes) -> None:
     if beginning.startswith(b"ssh-"):
         key, principal = SigningKey.parse_line(beginning.decode("utf-8", "replace"))
     else:
-        key, principal = Signer.load(file, ask_passphrase).key, ""
+        key = Signer.load(file, ask_passphrase).key
+        principal = key.name_beside(file)
     out.text(_("Kind:        {kind}").format(kind=_("signing key (Ed25519)")))
     out.text(_("Fingerprint: {fingerprint}").format(fingerprint=key.fingerprint))
     _show_signer(out, key, principal if _PRINCIPAL.fullmatch(principal) else _principal(None), file=str(file))
@@ -187,7 +193,7 @@ def _register_check(keys: typer.Typer) -> None:
         files = encrypted_files(store, dataset, bundle_id, only=only)
         failed = 0
         code = 0
-        columns = [Column("file", _("File")), Column("problem", _("Problem"))]
+        columns = [Column("file", _("File")), Column("problem", _("Problem"), wraps=True)]
         with out.table("key-check", columns) as table:
             for file, error in try_files(store, files, known):
                 if error is not None:

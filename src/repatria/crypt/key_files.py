@@ -15,6 +15,8 @@ from repatria.i18n import _
 from repatria.reasons import reason_of
 
 MAX_FILE_SIZE = 16 * 1024 * 1024
+_PUBLIC_BEGINNINGS = (b"age1", b"ssh-ed25519 ", b"ssh-rsa ", b"ecdsa-sha2-")
+_ENOUGH_TO_TELL = 16 * 1024
 
 
 def identity_text(identities: Iterable[Identity], created: datetime | None = None) -> str:
@@ -78,9 +80,10 @@ def _in_the_way(path: Path) -> KeyFileError:
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """Write a file that appears whole, and only if nothing has its name."""
+    """Write a file that appears whole, and only if nothing has its name; its folder is made if it is not there."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        _make_folder(path.parent)
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -100,6 +103,13 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
         ) from error
 
 
+def _make_folder(folder: Path) -> None:
+    """Make a folder for keys, and those above it, for their owner alone."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -112,8 +122,9 @@ def read_private(path: Path) -> bytes:
     """Return the bytes of a private key file; KeyFileError if it cannot be read, or others may."""
     try:
         with path.open("rb") as file:
-            _refuse_public(path, os.fstat(file.fileno()))
             data = file.read(MAX_FILE_SIZE + 1)
+            _refuse_public_half(path, data)
+            _refuse_readable(path, os.fstat(file.fileno()))
     except OSError as error:
         raise KeyFileError(
             _("The key file {file} cannot be read: {reason}.").format(file=path, reason=reason_of(error)),
@@ -127,7 +138,21 @@ def read_private(path: Path) -> bytes:
     return data
 
 
-def _refuse_public(path: Path, status: os.stat_result) -> None:
+def _refuse_public_half(path: Path, data: bytes) -> None:
+    """Refuse a file of recipients or a signer's public key: others may well read it, but it opens nothing."""
+    lines = [line.strip() for line in data[:_ENOUGH_TO_TELL].splitlines()]
+    told = [line for line in lines if line and not line.startswith(b"#")]
+    if told and told[0].startswith(_PUBLIC_BEGINNINGS):
+        private = path.with_suffix("")
+        raise KeyFileError(
+            _("{file} is a public key, which opens and signs nothing.").format(file=path),
+            advice=_("Give the private key that belongs to it: {file}.").format(file=private)
+            if path.suffix == ".pub" and private.exists()
+            else _("Give the private key that belongs to it: the file of the same name without .pub."),
+        )
+
+
+def _refuse_readable(path: Path, status: os.stat_result) -> None:
     """Refuse a key that others may read or change; a pipe is nobody else's."""
     if stat.S_ISREG(status.st_mode) and status.st_mode & 0o007:
         raise KeyFileError(

@@ -29,8 +29,9 @@ from repatria.crypt.errors import (
     SignatureError,
     UnsupportedKeyError,
 )
-from repatria.crypt.key_files import read_private
+from repatria.crypt.key_files import MAX_FILE_SIZE, public_path, read_private
 from repatria.crypt.wire import WireReader, ed25519_blob, parse_ed25519_blob, string
+from repatria.errors import CryptError
 from repatria.i18n import _
 
 __all__ = ["NAMESPACE", "AllowedSigners", "Signer", "SigningKey", "verify"]
@@ -88,6 +89,15 @@ class SigningKey:
     def allowed_line(self, principal: str, namespace: str = NAMESPACE) -> str:
         """Return the line that makes `ssh-keygen -Y verify -f` accept this key for `principal`."""
         return f'{principal} namespaces="{namespace}" {self.public_line()}'
+
+    def name_beside(self, private: Path) -> str:
+        """Return who signs, as the .pub file beside the private key tells; empty where it tells nothing of this key."""
+        try:
+            with public_path(private).open(encoding="utf-8") as file:
+                key, name = self.parse_line(file.read(MAX_FILE_SIZE))
+        except (OSError, ValueError, CryptError):
+            return ""
+        return name if key == self else ""
 
 
 class Signer:
