@@ -146,22 +146,17 @@ def _ssh_keygen() -> Check:
 
 def recognition_check(languages: str, *, needed: bool) -> Check:
     """Look for the engine and the data for `fra+ara`; without them it is a problem only where they are needed."""
-    from repatria.ocr.engine import choose_engine, languages_of
+    from repatria.cli.ocr_part import refuse_without_ocr
+    from repatria.ocr.engine import choose_engine, installed_languages, languages_of
 
     try:
+        refuse_without_ocr()
         choice = choose_engine(languages_of(languages))
     except RepatriaError as error:
         state = State.PROBLEM if needed else State.WARNING
         return Check("ocr", state, error.message, error.advice, error.code)
-    except ImportError:
-        return Check(
-            "ocr",
-            State.PROBLEM if needed else State.WARNING,
-            _("The part that reads scans is not installed."),
-            _("Only needed to digitise archives: pip install 'repatria[ocr]'."),
-        )
     seen = _("Text recognition with {engine}, languages: {languages}").format(
-        engine=choice.kind, languages=", ".join(choice.languages)
+        engine=choice.kind, languages=installed_languages()
     )
     if not choice.can_orient:
         advice = _("Pages that lie on their side are not turned: install tesseract-ocr-osd.")

@@ -59,7 +59,9 @@ def register(app: typer.Typer) -> None:
         profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help=_("AWS profile."))] = None,
     ) -> int:
         from repatria.cli.context import current_settings
+        from repatria.cli.ocr_part import refuse_without_ocr
 
+        refuse_without_ocr()
         settings = current_settings()
         if to is None:
             _refuse_with_manifest(recipient=recipient, id=dataset, signer=signer, endpoint=endpoint, profile=profile)
@@ -115,7 +117,7 @@ def _digitise(out: Output, archive: _Archive, wishes: "Wishes", settings: "Setti
         out.warn(_("This engine exchanges pages in files; they are kept in memory (/dev/shm), never on a disk."))
     state, dataset = StateFolder(settings.state), archive.facts.id
     began = time.monotonic()
-    with audited(out, settings, "ocr", dataset) as facts, ExitStack() as stack:
+    with audited(out, settings, "ocr", dataset, long=True) as facts, ExitStack() as stack:
         stop = stack.enter_context(ending_soon(StopSignal()))
         for source in archive.sources:
             stack.callback(source.close)
@@ -226,16 +228,10 @@ def _named(scans: Sequence[str], settings: "Settings", given: _Given) -> _Archiv
 
 def _wishes(archive: _Archive, *, again: bool, workers: int | None) -> "Wishes":
     """Choose the engine, before any work."""
-    try:
-        from repatria.ocr.digitise import Wishes
-        from repatria.ocr.engine import choose_engine, languages_of
+    from repatria.ocr.digitise import Wishes
+    from repatria.ocr.engine import choose_engine, languages_of
 
-        engine = choose_engine(languages_of(archive.languages))
-    except ImportError as error:
-        raise UsageError(
-            _("The part that reads scans is not installed. Nothing was done."),
-            advice=_("Install it: pip install 'repatria[ocr]'."),
-        ) from error
+    engine = choose_engine(languages_of(archive.languages))
     if workers is None:
         return Wishes(engine, archive.fonds, again)
     return Wishes(engine, archive.fonds, again, workers)
