@@ -1,7 +1,7 @@
 """Opening a chain to read from it: the options that this takes, and what is said when its signer is in doubt."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -42,26 +42,32 @@ def opened_chain(
     only: bool = False,
     endpoint: str | None = None,
     profile: str | None = None,
+    logged_as: str | None = None,
 ) -> Iterator[OpenedChain]:
-    """Open the chain that a BUNDLE argument means, and say what makes it doubtful; it is read all the same."""
+    """Open the chain that a BUNDLE argument means, and say what makes it doubtful; it is read all the same.
+
+    With `logged_as`, a command's name, the audit log tells that this command read it.
+    """
     from repatria.bundle.chain import Chain
     from repatria.cli.context import current_settings, identities, open_bundle
+    from repatria.cli.runs import read_logged
     from repatria.verify.reading import doubts
     from repatria.verify.report import worst_code
 
     settings = current_settings()
     keys = identities(identity, settings)
     opened = open_bundle(bundle, settings, endpoint=endpoint, profile=profile)
-    chain = Chain.load(opened.store, opened.dataset_id, opened.bundle_id, keys, only=only)
-    try:
+    with ExitStack() as stack:
+        facts = stack.enter_context(read_logged(settings, logged_as, opened.dataset_id)) if logged_as else {}
+        chain = Chain.load(opened.store, opened.dataset_id, opened.bundle_id, keys, only=only)
+        stack.callback(chain.close)
         found: list[Verdict] = []
         trust = trust_of(opened.dataset_id, settings)
         for verdict in doubts(chain, trust, whole=opened.bundle_id is None and not only):
             found.append(verdict)
             out.finding(verdict.finding)
+        facts.update(code=worst_code(found), bundle=chain.head.bundle_id)
         yield OpenedChain(chain, worst_code(found))
-    finally:
-        chain.close()
 
 
 def trust_of(dataset_id: str, settings: "Settings", signers: Path | None = None) -> "Trust":

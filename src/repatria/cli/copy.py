@@ -57,9 +57,10 @@ def register(app: typer.Typer) -> None:
         described = find_manifest(manifest, settings)
         _refuse_archive(described)
         wishes = Wishes(rate(bandwidth), window, until_clock(until, described))
+        wishes.check(described)
         if dry_run:
             return _show_survey(out, described, settings)
-        with audited(out, settings, "copy", described.id) as facts:
+        with audited(out, settings, "copy", described.id, long=True) as facts:
             result = _copy(out, described, settings, wishes, wait=wait, workers=workers)
             facts.update(bundle=result.uri or "", objects=result.objects, bytes=result.bytes, gone=result.gone)
             facts["findings"] = len(result.findings)

@@ -38,7 +38,12 @@ def _register_ls(app: typer.Typer) -> None:
     def ls(  # noqa: PLR0913 -- its options are the command's
         out: Output,
         bundle: BundleArgument,
-        pattern: Annotated[str | None, typer.Argument(metavar="[PATTERN]", help=_("As in .gitignore."))] = None,
+        pattern: Annotated[
+            str | None,
+            typer.Argument(
+                metavar="PATTERN", help=_("As in .gitignore: scans, *.dcm; a/b from the top; **/a/b anywhere.")
+            ),
+        ] = None,
         *,
         identity: IdentityOption = None,
         with_gone: Annotated[
@@ -51,7 +56,10 @@ def _register_ls(app: typer.Typer) -> None:
         endpoint: EndpointOption = None,
         profile: ProfileOption = None,
     ) -> int:
-        with opened_chain(out, bundle, identity, only=only, endpoint=endpoint, profile=profile) as (chain, code):
+        with opened_chain(out, bundle, identity, only=only, endpoint=endpoint, profile=profile, logged_as="ls") as (
+            chain,
+            code,
+        ):
             found = size = 0
             with out.table("object", _object_columns(with_gone)) as table:
                 for row, fate in _chosen(chain, pattern, number, with_gone):
@@ -78,7 +86,7 @@ def _chosen(
         if found is not None:
             yield found[1], None
         return
-    is_meant = path_filter(pattern)
+    is_meant = path_filter(pattern, [source.name for source in chain.head.statement.sources])
     for _bundle, row, fate in chain.history():
         if (fate.stands or with_gone) and is_meant(row.path):
             yield row, fate
@@ -141,7 +149,10 @@ def _register_cat(app: typer.Typer) -> None:
         profile: ProfileOption = None,
     ) -> int:
         out.stdout = sys.stderr  # stdout is the object's alone
-        with opened_chain(out, bundle, identity, only=only, endpoint=endpoint, profile=profile) as (chain, code):
+        with opened_chain(out, bundle, identity, only=only, endpoint=endpoint, profile=profile, logged_as="cat") as (
+            chain,
+            code,
+        ):
             found = chain.find(path)
             if found is None or found[1].kind == "directory":
                 raise UsageError(

@@ -71,7 +71,11 @@ def register(app: typer.Typer) -> None:
             str, typer.Argument(metavar="DEST", help=_("URI or folder to write to; outside the bundles' own."))
         ],
         patterns: Annotated[
-            list[str] | None, typer.Argument(metavar="[PATTERN]...", help=_("As in .gitignore; all, without one."))
+            list[str] | None,
+            typer.Argument(
+                metavar="PATTERN",
+                help=_("As in .gitignore: scans, *.dcm; a/b from the top; **/a/b anywhere. All, without one."),
+            ),
         ] = None,
         *,
         identity: IdentityOption = None,
@@ -92,7 +96,7 @@ def register(app: typer.Typer) -> None:
             _opened_destination(destination, dest_endpoint, dest_profile) as store,
         ):
             _refuse_among_bundles(store, chain, separate=dest_endpoint != endpoint)
-            with audited(out, current_settings(), "restore", chain.head.dataset_id) as facts:
+            with audited(out, current_settings(), "restore", chain.head.dataset_id, long=True) as facts:
                 tally = _restore(out, chain, store, patterns or ())
                 facts.update(code=worst([code, *tally.codes]), bundle=chain.head.uri, objects=tally.written)
         _conclude(out, tally, store.uri, chain.head.uri)

@@ -3,8 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,12 +69,38 @@ def opened_run(  # noqa: PLR0913 -- a bundle is made of these
 
 
 @contextmanager
-def audited(out: Output, settings: "Settings", command: str, dataset_id: str) -> "Iterator[dict[str, str | int]]":
-    """Append to the audit log how the run ended, whatever ended it; the body fills in what it did."""
-    from repatria.work.audit import record
+def audited(
+    out: Output, settings: "Settings", command: str, dataset_id: str, *, long: bool = False
+) -> "Iterator[dict[str, str | int]]":
+    """Append to the audit log how the run ended, whatever ended it; the body fills in what it did.
+
+    A `long` run says there that it began, too: of one that is killed, nothing else would be known.
+    """
+    from repatria.work.audit import record_beginning
     from repatria.work.state import StateFolder
 
     out.outlives_reader = True  # `repatria verify ... | head -1` must not end early, as if all were well
+    if long:
+        with suppress(RepatriaError):  # what is wrong with the log is said once, at the end
+            record_beginning(StateFolder(settings.state), command, dataset_id)
+    with _logged(settings, command, dataset_id, out.warn) as facts:
+        yield facts
+
+
+@contextmanager
+def read_logged(settings: "Settings", command: str, dataset_id: str) -> "Iterator[dict[str, str | int]]":
+    """Append to the audit log that a bundle was read in clear, where this user may write to it: no name, no query."""
+    with _logged(settings, command, dataset_id, lambda _message: None) as facts:
+        yield facts
+
+
+@contextmanager
+def _logged(
+    settings: "Settings", command: str, dataset_id: str, warn: "Callable[[str], None]"
+) -> "Iterator[dict[str, str | int]]":
+    from repatria.work.audit import record
+    from repatria.work.state import StateFolder
+
     facts: dict[str, str | int] = {"code": 70}
     try:
         yield facts
@@ -84,12 +110,17 @@ def audited(out: Output, settings: "Settings", command: str, dataset_id: str) ->
     except KeyboardInterrupt:
         facts["code"] = 130
         raise
+    except BrokenPipeError:  # the reader of our stdout has what it wanted
+        raise
+    except Exception:
+        facts["code"] = 70
+        raise
     finally:
         code = int(facts.pop("code"))
         try:
             record(StateFolder(settings.state), command, dataset_id, code, **facts)
         except RepatriaError as error:
-            out.warn(error.message)
+            warn(error.message)
 
 
 @contextmanager

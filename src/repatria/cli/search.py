@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from repatria.settings import Settings
 
 DEFAULT_LIMIT = 20
+_TELLING_ENDINGS = frozenset({"png", "pdf", "txt", "jpg", "jpeg", "tif", "tiff"})
+"""Endings of file names that promise a form."""
 
 
 def register(app: typer.Typer) -> None:
@@ -55,14 +57,18 @@ def _register_search(app: typer.Typer) -> None:
         settings = current_settings()
         with ExitStack() as stack:
             opened = [
-                stack.enter_context(opened_chain(out, bundle, identity, endpoint=endpoint, profile=profile))
+                stack.enter_context(
+                    opened_chain(out, bundle, identity, endpoint=endpoint, profile=profile, logged_as="search")
+                )
                 for bundle in _bundles(query, bundles or (), settings)
             ]
             hits = search_chains([each.chain for each in opened], parsed, limit)
+            archives = 0
             for each in opened:
                 _remember(each.chain, settings, endpoint, profile)
+                archives += _is_archive(out, each.chain)
             code = worst(each.code for each in opened)
-        _show_hits(out, hits, limit)
+        _show_hits(out, hits, limit, said=archives > 0)
         return code
 
 
@@ -107,7 +113,21 @@ def _remember(chain: "Chain", settings: "Settings", endpoint: str | None, profil
         remember(settings.state, dataset, RememberedPlace(chain.head.store.uri, endpoint, profile, None))
 
 
-def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int) -> None:
+def _is_archive(out: Output, chain: "Chain") -> bool:
+    """Tell whether a chain holds documents, and say so if it does not: there is no page in it to be found."""
+    documents = chain.head.statement.documents
+    if documents.next > 1:
+        return True
+    out.warn(
+        _("{dataset} holds no pages to search: it is no archive made by `repatria ocr`.").format(
+            dataset=chain.head.dataset_id
+        )
+    )
+    return False
+
+
+def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int, *, said: bool) -> None:
+    """Show what was found; the count is `said` where there was something to search."""
     from repatria.cli.quantity import number_text
 
     for hit in hits:
@@ -132,7 +152,8 @@ def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int) -> None:
     found = ngettext("{count} page found.", "{count} pages found.", len(hits)).format(count=number_text(len(hits)))
     if len(hits) == limit:
         found += " " + _("There may be more: --limit N shows more of them.")
-    out.say(found)
+    if said:
+        out.say(found)
     out.summary(hits=len(hits), next=f"repatria show '{hits[0].reference}'" if hits else None)
 
 
@@ -152,30 +173,60 @@ def _register_show(app: typer.Typer) -> None:
         endpoint: EndpointOption = None,
         profile: ProfileOption = None,
     ) -> int:
-        from repatria.ocr.show import Reference, find_page
+        from repatria.cli.ocr_part import refuse_without_ocr
+        from repatria.ocr.show import Form, Reference, find_page
 
         wanted = _form(form, output)
         _refuse_terminal(wanted, output)
+        if output is not None:
+            _refuse_taken(output)
+        if wanted is Form.PNG:
+            refuse_without_ocr()
         parsed = Reference.parse(reference)
         out.stdout = sys.stderr if output is None else out.stdout  # stdout is the page's alone
-        with opened_chain(out, parsed.bundle, identity, endpoint=endpoint, profile=profile) as (chain, code):
+        with opened_chain(out, parsed.bundle, identity, endpoint=endpoint, profile=profile, logged_as="show") as (
+            chain,
+            code,
+        ):
             page = find_page(chain, parsed)
             _deliver(out, _bytes_of(page, wanted), page, wanted, output)
         return code
 
 
 def _form(text: str | None, output: Path | None) -> "Form":
+    """Return the form that is asked for, by name or by how the file ends; UsageError if the two disagree."""
     from repatria.ocr.show import Form
 
-    ending = (text if text is not None else output.suffix.removeprefix(".") if output else "").lower()
-    if ending in set(Form):
-        return Form(ending)
-    if text is not None:
+    ending = output.suffix.removeprefix(".").lower() if output else ""
+    wanted = text.lower() if text is not None else ending or Form.PNG
+    choices = ", ".join(Form)
+    if wanted not in set(Form):
+        if text is not None:
+            raise UsageError(
+                _("There is no form {form}.").format(form=text),
+                advice=_("Choose one of: {forms}.").format(forms=choices),
+            )
         raise UsageError(
-            _("There is no form {form}.").format(form=text),
-            advice=_("Choose one of: {forms}.").format(forms=", ".join(Form)),
+            _("{file} does not say in which form the page is wanted. Nothing was written.").format(file=output),
+            advice=_("Let the name end in .png, .pdf or .txt, or add --format, one of: {forms}.").format(forms=choices),
         )
-    return Form.PNG
+    if wanted != Form.ORIGINAL and ending in _TELLING_ENDINGS - {wanted}:
+        raise UsageError(
+            _("{file} would hold {form}, which its name contradicts. Nothing was written.").format(
+                file=output, form=wanted
+            ),
+            advice=_("Give the file another name, or leave --format out: the form is then as the name ends."),
+        )
+    return Form(wanted)
+
+
+def _refuse_taken(output: Path) -> None:
+    """Refuse to replace a file; a device or a pipe may be written to."""
+    if output.is_file() or output.is_dir():
+        raise UsageError(
+            _("{file} is there already; nothing was written over it.").format(file=output),
+            advice=_("Choose another name with -o, or remove it first."),
+        )
 
 
 def _refuse_terminal(form: "Form", output: Path | None) -> None:

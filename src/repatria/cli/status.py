@@ -28,7 +28,7 @@ def _register_status(app: typer.Typer) -> None:
     def status(
         out: Output,
         manifests: Annotated[
-            list[str] | None, typer.Argument(metavar="MANIFEST...", help=_("Manifests, or ids of datasets."))
+            list[str] | None, typer.Argument(metavar="MANIFEST", help=_("Manifests, or ids of datasets."))
         ] = None,
         follow: Annotated[bool, typer.Option("--follow", help=_("Go on showing it, until Ctrl-C."))] = False,
     ) -> None:
@@ -54,13 +54,14 @@ def _register_log(app: typer.Typer) -> None:
             Column("command", _("Command")),
             Column("dataset", _("Dataset")),
             Column("code", _("Code"), justify="right"),
-            Column("intact", _("Line")),
+            Column("intact", _("Entry in the log")),
         )
         state = StateFolder(current_settings().state)
         with out.table("log", columns) as table:
             for line in read_log(state):
                 fields = line.fields
-                shown = [str(fields.get(name, "?")) for name in ("time", "user", "command", "dataset", "code")]
+                shown = [str(fields.get(name, "?")) for name in ("time", "user", "command", "dataset")]
+                shown.append(_("began") if fields.get("began") else str(fields.get("code", "?")))
                 table.add(
                     (*shown, _("intact") if line.intact else _("altered")),
                     line=line.number,

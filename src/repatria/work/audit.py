@@ -42,6 +42,15 @@ class LogLine:
 
 def record(state: StateFolder, command: str, dataset: str, code: int, **facts: str | int | None) -> None:
     """Append one line, durable when this returns: who ran what on which dataset, with which exit code and counts."""
+    _append(state, {"command": command, "dataset": dataset, "code": code, **facts})
+
+
+def record_beginning(state: StateFolder, command: str, dataset: str) -> None:
+    """Append one line, durable when this returns: who began what on which dataset. Its end is a line of its own."""
+    _append(state, {"command": command, "dataset": dataset, "began": True})
+
+
+def _append(state: StateFolder, facts: Mapping[str, str | int | None]) -> None:
     file = state.folder() / "log.jsonl"
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600 | group_rights(file.parent, 0o060))
@@ -54,9 +63,6 @@ def record(state: StateFolder, command: str, dataset: str, code: int, **facts: s
                 "time": here.since,
                 "user": here.user,
                 "host": here.host,
-                "command": command,
-                "dataset": dataset,
-                "code": code,
                 **{name: value for name, value in facts.items() if value is not None},
                 "previous": FIRST if last is None else _digest(last),
             }
