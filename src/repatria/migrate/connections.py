@@ -150,8 +150,13 @@ class Connections:
         self._change.notify_all()
 
     def _start_thread(self) -> None:
+        try:
+            threading.Thread(target=self._serve, name=f"read-{self._threads + 1}", daemon=True).start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+            return  # the system allows no more: those that run do the work
         self._threads += 1
-        threading.Thread(target=self._serve, name=f"read-{self._threads}", daemon=True).start()
 
     def _serve(self) -> None:
         while (waiting := self._next()) is not None:

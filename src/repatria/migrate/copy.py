@@ -18,6 +18,7 @@ from repatria.work.bundling import BundleRun
 from repatria.work.pace import Throttle
 from repatria.work.patience import TRANSIENT, Patience
 from repatria.work.stop import Reason
+from repatria.work.unfinished import Arrived
 
 LOOK_AHEAD = 100_000
 """Objects that are listed before they are copied: a dataset of fewer has its total known from the start."""
@@ -42,6 +43,10 @@ class CopyResult:
     gone: int = 0
     """Objects that were buried."""
     unchanged: int = 0
+    before: Arrived = field(default_factory=Arrived)
+    """What had arrived in earlier runs of the bundle."""
+    bundle: Arrived = field(default_factory=Arrived)
+    """All that the bundle holds, `before` included."""
     findings: list[Finding] = field(default_factory=list)
     """Of objects, with `object N` as their subject; and of the target."""
 
@@ -104,7 +109,7 @@ class _Copying:
         self._stop = fetcher.patience.stop
         self._progress = progress
         self._workers = workers
-        self._result = CopyResult()
+        self._result = CopyResult(before=run.arrived)
         self._listed: dict[str, int] = {}
         self._again: list[Planned] = []
         self._failed: dict[str, Finding] = {}
@@ -127,6 +132,7 @@ class _Copying:
         result = self._result
         result.findings = list(self._failed.values())
         self._progress.start(_("Finishing the bundle"), None, Counted.OBJECTS)
+        result.bundle = self._run.arrived
         result.uri = self._run.finish(result.findings)
         result.findings += self._run.findings
         return result

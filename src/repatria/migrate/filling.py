@@ -167,6 +167,7 @@ class Filler:
 
     def _give_up(self, planned: Planned, error: StoreError) -> None:
         self._given_up.add(planned.number)
+        self._prefetch.give_up(planned.number)
         self._digests.pop(planned.number, None)
         self._run.forget(planned.number)
         changed = isinstance(error, ChangedError | NotFoundError)

@@ -36,7 +36,8 @@ class Prefetch:
     def __init__(self, fetcher: Fetcher, slices: Iterable[Slice], order: int, volume_size: int) -> None:
         """Begin to read; of several units, the one with the lower `order` goes first."""
         self._fetcher = fetcher
-        self._ranges = _ranges(slices)
+        self._given_up: set[int] = set()
+        self._ranges = self._cut(slices)
         self._next = next(self._ranges, None)
         self._order = order
         self._window = min(WINDOW_BYTES, volume_size)
@@ -56,6 +57,10 @@ class Prefetch:
             result = self._awaited(self._ahead[0].future)
             self._let_go()
             yield result
+
+    def give_up(self, number: int) -> None:
+        """Read nothing more of the object with this number."""
+        self._given_up.add(number)
 
     def close(self) -> None:
         """Let what was read ahead fall."""
@@ -89,10 +94,11 @@ class Prefetch:
             self._ahead.append(_Ahead(piece, length, future))
             self._ahead_bytes += length
 
-
-def _ranges(slices: Iterable[Slice]) -> Iterator[tuple[Slice, int, int]]:
-    """Yield every slice cut into ranges: (slice, start in the object, length)."""
-    for piece in slices:
-        end = piece.start + piece.length
-        for start in range(piece.start, end, RANGE):
-            yield piece, start, min(RANGE, end - start)
+    def _cut(self, slices: Iterable[Slice]) -> Iterator[tuple[Slice, int, int]]:
+        """Yield every slice cut into ranges: (slice, start in the object, length)."""
+        for piece in slices:
+            end = piece.start + piece.length
+            for start in range(piece.start, end, RANGE):
+                if piece.planned.number in self._given_up:
+                    break
+                yield piece, start, min(RANGE, end - start)

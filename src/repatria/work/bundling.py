@@ -57,7 +57,7 @@ from repatria.work.settling import (
 from repatria.work.state import Remembered, StateFolder
 from repatria.work.stop import StopSignal
 from repatria.work.stoppable import StoppableStore
-from repatria.work.unfinished import Beginning, ObjectPart, Unfinished, VolumeState
+from repatria.work.unfinished import Arrived, Beginning, ObjectPart, Unfinished, VolumeState
 
 
 class BundleRun:
@@ -166,6 +166,11 @@ class BundleRun:
     def bytes_proven(self) -> int:
         """The payload bytes of those volumes."""
         return self._unfinished.bytes_proven()
+
+    @property
+    def arrived(self) -> Arrived:
+        """How much of this bundle is safe at the target."""
+        return self._unfinished.arrived()
 
     @property
     def volume_size(self) -> int:
@@ -303,7 +308,11 @@ class BundleRun:
             self._memory.require_finishing(self._facts.id)
         if beginning is not None:
             self._attach(beginning, self._recipients_of(beginning))
-            self._resume(beginning)
+            if finished:
+                # Whatever became of its files since: it is signed and the head, and `verify` names what is missing.
+                self._deliver_and_commit()
+            else:
+                self._resume(beginning)
         if self._unfinished.beginning() is None:
             self._attach(self._memory.new_beginning(self._recipients), self._recipients)
 
