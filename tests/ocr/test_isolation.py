@@ -107,6 +107,24 @@ def test_killing_ends_what_is_under_way() -> None:
             under_way.result(timeout=20)
 
 
+def test_a_child_that_was_killed_works_nothing_more() -> None:
+    with Children(Limits(seconds=60, memory=1 << 30)) as own:
+        assert own.call(double, 1) == 2
+        own.kill()
+        with pytest.raises(IsolationError):
+            own.call(double, 1)
+
+
+def signal_me(number: int) -> bool:
+    os.kill(os.getpid(), number)
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_to_all_processes_of_a_run_are_heard_by_the_parent_alone(children: Children, number: int) -> None:
+    assert children.call(signal_me, number)
+
+
 def test_what_decoders_print_goes_nowhere(children: Children, capfd: pytest.CaptureFixture[str]) -> None:
     children.call(chatter, None)
     assert capfd.readouterr() == ("", "")

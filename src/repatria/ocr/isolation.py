@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any, Self, TypeVar
@@ -63,6 +64,7 @@ class Child:
     limits: Limits
     _process: ForkServerProcess | None = None
     _pipe: Connection | None = None
+    _over: bool = False
 
     def call(self, function: Callable[[Given], Made], unit: Given, seconds: float | None = None) -> Made:
         """Return `function(unit)` as the child gives it.
@@ -88,7 +90,8 @@ class Child:
         return made
 
     def kill(self) -> None:
-        """End the process from another thread than the one that calls."""
+        """End the process from another thread than the one that calls, for good."""
+        self._over = True
         process = self._process
         if process is not None:
             with contextlib.suppress(ValueError):  # just closed by its own thread
@@ -108,9 +111,13 @@ class Child:
             self.stop()
             context = multiprocessing.get_context("forkserver")
             self._pipe, theirs = context.Pipe()
-            self._process = context.Process(target=_serve, args=(theirs, self.limits.memory), daemon=True)
-            self._process.start()
+            process = context.Process(target=_serve, args=(theirs, self.limits.memory), daemon=True)
+            process.start()
             theirs.close()
+            self._process = process
+        if self._over:
+            self.stop()
+            raise IsolationError(Ending.CRASHED, "killed")
         return self._pipe
 
 
@@ -154,12 +161,23 @@ class Children:
 
 
 def preload() -> None:
-    """Have the server of children load the libraries once; must precede the first child."""
+    """Start the server of children, which loads the libraries once; must precede the first child.
+
+    It and its children hear no SIGTERM or SIGHUP: a closed terminal or systemd sends them to all processes of a run,
+    and it is for the parent to end in order. They end when the parent does.
+    """
     multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)
+    resource_tracker.ensure_running()  # the server starts it, too, and it would let signals through again
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _serve(pipe: Connection, memory: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption stops
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the parent decides what an interruption stops
     _be_silent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would be pages in clear on a disk
     with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of address space
