@@ -6,6 +6,7 @@ from repatria.work.lock import dataset_lock
 from repatria.work.overview import standing_of
 from repatria.work.signing import choose_signer
 from repatria.work.state import StateFolder
+from repatria.work.unfinished import Arrived
 from tests.work.making import Site, store_all, told
 
 
@@ -27,6 +28,14 @@ def test_a_finished_and_an_unfinished_bundle(tmp_path: Path) -> None:
     assert found.holder is not None
     assert found.unfinished is not None
     assert (found.unfinished.bundle, found.unfinished.proven) == (run.bundle_id, 1)
+
+
+def test_what_arrived_is_known_to_the_next_run(tmp_path: Path) -> None:
+    site = Site(tmp_path / "state")
+    with site.open() as run:
+        store_all(run, [(told("a", b"123"), b"123"), (told("b", b"45"), b"45")])
+    with site.open() as again:
+        assert again.arrived == Arrived(objects=2, bytes=5, volumes=1)
 
 
 def test_a_signer_is_made_once_and_kept_private(tmp_path: Path) -> None:

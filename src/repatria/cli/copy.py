@@ -175,7 +175,9 @@ def _may_go_on(pacing: "Pacing") -> bool:
 
 def _show(out: Output, dataset: str, result: "CopyResult", latest_uri: str | None) -> None:
     for found in result.findings:
-        out.finding(found)
+        out.finding(found, stored=False)
+    if not out.names and any(found.path for found in result.findings):
+        out.say(_("Which objects these are is shown on a terminal, or with --json."))
     uri = result.uri or latest_uri
     out.record(
         "copied",
@@ -184,6 +186,7 @@ def _show(out: Output, dataset: str, result: "CopyResult", latest_uri: str | Non
         objects=result.objects,
         bytes=result.bytes,
         volumes=result.volumes,
+        before={"objects": result.before.objects, "bytes": result.before.bytes, "volumes": result.before.volumes},
         gone=result.gone,
         unchanged=result.unchanged,
     )
@@ -207,16 +210,29 @@ def _nothing_new(result: "CopyResult") -> str:
 
 
 def _what_was_copied(result: "CopyResult") -> str:
-    from repatria.cli.quantity import quantity_text, size_text
+    from repatria.cli.quantity import number_text, quantity_text, size_text
     from repatria.progress import Unit
 
+    whole, before = result.bundle, result.before
     sentence = ngettext(
         "Copied {objects} ({size}) in {count} volume, proven at the target.",
         "Copied {objects} ({size}) in {count} volumes, each proven at the target.",
-        result.volumes,
+        whole.volumes,
     ).format(
-        objects=quantity_text(result.objects, Unit.OBJECTS), size=size_text(result.bytes), count=f"{result.volumes:,}"
+        objects=quantity_text(whole.objects, Unit.OBJECTS),
+        size=size_text(whole.bytes),
+        count=number_text(whole.volumes),
     )
+    if before.volumes:
+        sentence += " " + ngettext(
+            "Of that, {objects} ({size}) in {count} volume had arrived before.",
+            "Of that, {objects} ({size}) in {count} volumes had arrived before.",
+            before.volumes,
+        ).format(
+            objects=quantity_text(before.objects, Unit.OBJECTS),
+            size=size_text(before.bytes),
+            count=number_text(before.volumes),
+        )
     if result.gone:
         gone = quantity_text(result.gone, Unit.OBJECTS)
         sentence += " " + _("Gone from the source since: {objects}.").format(objects=gone)

@@ -31,13 +31,15 @@ def _register_status(app: typer.Typer) -> None:
             list[str] | None, typer.Argument(metavar="MANIFEST", help=_("Manifests, or ids of datasets."))
         ] = None,
         follow: Annotated[bool, typer.Option("--follow", help=_("Go on showing it, until Ctrl-C."))] = False,
-    ) -> None:
-        while True:
-            found = _standings(manifests or [])
-            _show(out, found)
-            if not follow:
-                break
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+    ) -> int:
+        try:
+            while True:
+                _show(out, _standings(manifests or []))
+                if not follow:
+                    return 0
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+        except KeyboardInterrupt:
+            return 130  # nothing was under way here: there is nothing to say of it
 
 
 def _register_log(app: typer.Typer) -> None:
@@ -83,16 +85,17 @@ def _register_log(app: typer.Typer) -> None:
 def _standings(arguments: Sequence[str]) -> "list[DatasetStanding]":
     from repatria.cli.context import current_settings, find_manifest
     from repatria.cli.places import remembered_datasets
-    from repatria.work.overview import standing_of
+    from repatria.work.overview import last_runs, standing_of
     from repatria.work.state import StateFolder
 
     settings = current_settings()
     state = StateFolder(settings.state)
+    known, runs = {*state.datasets(), *remembered_datasets(settings.state)}, last_runs(state)
     if arguments:
-        names = [find_manifest(argument, settings).id for argument in arguments]
+        names = [each if each in known else find_manifest(each, settings).id for each in arguments]
     else:
-        names = sorted({*state.datasets(), *remembered_datasets(settings.state)})
-    return [standing_of(state, name) for name in dict.fromkeys(names)]
+        names = sorted(known)
+    return [standing_of(state, name, runs.get(name)) for name in dict.fromkeys(names)]
 
 
 def _show(out: Output, found: "Sequence[DatasetStanding]") -> None:
@@ -116,7 +119,7 @@ def _show(out: Output, found: "Sequence[DatasetStanding]") -> None:
                     number_text(each.objects) if done else "",
                     size_text(each.bytes) if done else "",
                     _work(each),
-                    _next(each),
+                    _next(each) or "",
                 ),
                 **_fields(each),
             )
@@ -140,33 +143,50 @@ def _fields(standing: "DatasetStanding") -> dict[str, object]:
             "bytes": unfinished.bytes,
             "unsettled": unfinished.sent,
         },
+        "verified": standing.verified,
         "holder": holder and {"user": holder.user, "host": holder.host, "pid": holder.pid, "since": holder.since},
         "next": _next(standing),
     }
 
 
 def _work(standing: "DatasetStanding") -> str:
-    if standing.holder is not None:
-        holder = standing.holder
-        return _("{user} on {host} (process {pid}) since {since}").format(
+    holder, unfinished = standing.holder, standing.unfinished
+    if holder is not None:
+        told = _("{user} on {host} (process {pid}) since {since}").format(
             user=holder.user, host=holder.host, pid=holder.pid, since=holder.since
         )
-    return _interrupted(standing.unfinished) if standing.unfinished else ""
+        return f"{told}, {_safe(unfinished)}" if unfinished else told
+    if unfinished is not None:
+        return _("interrupted, {safe}").format(safe=_safe(unfinished))
+    return _("verified on {date}").format(date=standing.verified[:10]) if standing.verified else ""
 
 
-def _interrupted(work: "UnfinishedWork") -> str:
+def _safe(work: "UnfinishedWork") -> str:
+    from repatria.cli.quantity import number_text, size_text
+
     return ngettext(
-        "interrupted, {count} volume safe at the target",
-        "interrupted, {count} volumes safe at the target",
-        work.proven,
-    ).format(count=f"{work.proven:,}")
+        "{count} volume safe at the target ({size})", "{count} volumes safe at the target ({size})", work.proven
+    ).format(count=number_text(work.proven), size=size_text(work.bytes))
 
 
-def _next(standing: "DatasetStanding") -> str:
+def _next(standing: "DatasetStanding") -> str | None:
+    """Return the command to run next; None if all is done that can be done from here."""
     if standing.holder is not None:
         return "repatria status --follow"
-    verb = "copy" if standing.unfinished or standing.bundle is None else "verify"
-    return f"repatria {verb} {standing.dataset}"
+    if standing.bundle is not None and standing.unfinished is None:
+        return None if standing.verified else f"repatria verify {standing.dataset}"
+    return _command_again(standing)
+
+
+def _command_again(standing: "DatasetStanding") -> str:
+    """Return the command that makes, or goes on with, the bundle."""
+    from repatria.cli.context import current_settings
+    from repatria.cli.places import remembered
+
+    place = remembered(current_settings().state, standing.dataset)
+    if place is not None and place.manifest is None:  # an archive that its command line describes
+        return f"repatria ocr SCANS --to {place.uri} --id {standing.dataset}"
+    return f"repatria {standing.runs.made_by or 'copy'} {standing.dataset}"
 
 
 def _sentence(found: "Sequence[DatasetStanding]") -> str:
@@ -178,7 +198,7 @@ def _sentence(found: "Sequence[DatasetStanding]") -> str:
     home = [each for each in found if each.bundle is not None]
     parts = [
         ngettext("{count} dataset", "{count} datasets", len(found)).format(count=len(found)),
-        _("{count} home and signed for ({size})").format(
+        ngettext("{count} home and signed for ({size})", "{count} home and signed for ({size})", len(home)).format(
             count=len(home), size=size_text(sum(each.bytes for each in home))
         ),
     ]
@@ -187,5 +207,11 @@ def _sentence(found: "Sequence[DatasetStanding]") -> str:
     if running:
         parts.append(_("{count} under way").format(count=running))
     if waiting:
-        parts.append(_("{count} interrupted, and goes on when its command is run again").format(count=waiting))
+        parts.append(
+            ngettext(
+                "{count} interrupted, and goes on when its command is run again",
+                "{count} interrupted, and go on when their commands are run again",
+                waiting,
+            ).format(count=waiting)
+        )
     return ", ".join(parts) + ". " + _("Nothing is lost.")

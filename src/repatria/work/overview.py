@@ -1,7 +1,8 @@
 """How a dataset stands, as far as this machine's state folder knows: without any key, without asking the target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from repatria.work.audit import read_log
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import FILE_NAME, Journal
 from repatria.work.lock import Holder, lock_holder
@@ -25,6 +26,30 @@ class UnfinishedWork:
 
 
 @dataclass(frozen=True, slots=True)
+class LastRuns:
+    """What the audit log tells of a dataset."""
+
+    made_by: str | None = None
+    """The command that wrote to it last: `copy` or `ocr`."""
+    verified: str | None = None
+    """When it was last verified and found intact: RFC 3339, UTC."""
+
+
+def last_runs(state: StateFolder) -> dict[str, LastRuns]:
+    """Return what the audit log tells of each dataset; a line that was altered tells nothing."""
+    found: dict[str, LastRuns] = {}
+    for line in read_log(state):
+        fields = line.fields
+        dataset = str(fields.get("dataset", ""))
+        known = found.get(dataset, LastRuns())
+        if fields.get("command") in {"copy", "ocr"}:
+            found[dataset] = replace(known, made_by=str(fields["command"]))
+        elif fields.get("command") == "verify" and line.intact and "code" in fields:
+            found[dataset] = replace(known, verified=str(fields["time"]) if fields["code"] == 0 else None)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetStanding:
     """What is known of a dataset here."""
 
@@ -39,14 +64,22 @@ class DatasetStanding:
     unfinished: UnfinishedWork | None = None
     holder: Holder | None = None
     """Who works on it at this moment."""
+    runs: LastRuns = field(default_factory=LastRuns)
+
+    @property
+    def verified(self) -> str | None:
+        """When the last finished bundle was found intact; None if it was not verified since."""
+        told, finished = self.runs.verified, self.finished
+        return told if told and finished and told >= finished else None
 
 
-def standing_of(state: StateFolder, dataset_id: str) -> DatasetStanding:
+def standing_of(state: StateFolder, dataset_id: str, runs: LastRuns | None = None) -> DatasetStanding:
     """Return how a dataset stands; one that was never worked on from here stands at nothing."""
+    runs = runs or LastRuns()
     holder = lock_holder(state, dataset_id)
     folder = state.path / "datasets" / dataset_id
     if not (folder / FILE_NAME).is_file():
-        return DatasetStanding(dataset_id, holder=holder)
+        return DatasetStanding(dataset_id, holder=holder, runs=runs)
     journal = Journal(folder, state.key(), read_only=True)
     try:
         return DatasetStanding(
@@ -58,6 +91,7 @@ def standing_of(state: StateFolder, dataset_id: str) -> DatasetStanding:
             bytes=int(journal.fact("head_bytes") or 0),
             unfinished=_unfinished(journal),
             holder=holder,
+            runs=runs,
         )
     finally:
         journal.close()

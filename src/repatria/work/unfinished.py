@@ -87,6 +87,17 @@ class Range:
     pages: int
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """How much of a bundle is safe at the target."""
+
+    objects: int = 0
+    """Those that are there whole."""
+    bytes: int = 0
+    """Of these objects."""
+    volumes: int = 0
+
+
 class Unfinished:
     """Reads and changes the tables of the unfinished bundle; every change is durable, whole or not at all."""
 
@@ -241,6 +252,15 @@ class Unfinished:
     def bytes_proven(self) -> int:
         """Return the payload bytes of proven volumes."""
         return self._journal.number("SELECT sum(payload_size) FROM volumes WHERE state=?", VolumeState.PROVEN)
+
+    def arrived(self) -> "Arrived":
+        """Return what is safe at the target."""
+        row = self._journal.row(
+            "SELECT count(*), sum(taken.size) FROM taken JOIN volumes ON taken.volume = volumes.number WHERE state=?",
+            VolumeState.PROVEN,
+        )
+        objects, size = row or (0, 0)
+        return Arrived(objects, size or 0, self.count(VolumeState.PROVEN))
 
     def published_up_to(self) -> int:
         """Return the last volume number that an index covers."""

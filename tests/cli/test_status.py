@@ -1,0 +1,96 @@
+"""`status`: what is safe while a copy runs, what is really next, and an end without words."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from repatria.cli.app import run_app
+from repatria.work.lock import dataset_lock
+from repatria.work.state import StateFolder
+from tests.migrate.making import write
+from tests.work.making import Site, store_all, told
+
+MANIFEST = """id = "d"
+sensitivity = "public"
+[[source]]
+uri = "abroad"
+[target]
+uri = "vault"
+[encryption]
+recipients = ["key.pub"]
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPATRIA_STATE", str(tmp_path / "state"))
+    write(tmp_path / "abroad", {"a": b"1"})
+    (tmp_path / "d.toml").write_text(MANIFEST)
+    assert code("keys", "new", "-o", "key", "-q") == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        run_app(list(arguments))
+    return int(ended.value.code or 0)
+
+
+def standing(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    capsys.readouterr()
+    assert code("status", "--json", *arguments) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out.splitlines()[0])
+    return found
+
+
+@pytest.mark.usefixtures("site")
+def test_a_bundle_is_to_be_verified_until_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    code("copy", "d.toml", "-q")
+    assert standing(capsys)["next"] == "repatria verify d"
+    assert code("verify", "d", "-q") == 0
+    found = standing(capsys)
+    assert found["next"] is None
+    assert found["verified"]
+
+
+def test_a_verification_that_failed_is_to_be_run_again(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code("copy", "d.toml", "-q")
+    code("verify", "d", "-q")
+    for volume in (site / "vault").glob("d/*/data/vol-000001.tar.age"):
+        volume.write_bytes(bytes(volume.stat().st_size))
+    assert code("verify", "d", "-q") == 1
+    assert standing(capsys)["next"] == "repatria verify d"
+
+
+def test_an_archive_without_manifest_has_a_standing_and_its_own_command(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = site / "state/datasets/mauv"
+    folder.mkdir(parents=True)
+    place = {"uri": "file:///vault", "endpoint": None, "profile": None, "manifest": None}
+    (folder / "place.json").write_text(json.dumps(place))
+    assert standing(capsys, "mauv")["next"] == "repatria ocr SCANS --to file:///vault --id mauv"
+
+
+def test_while_a_copy_runs_its_safe_volumes_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REPATRIA_STATE", str(tmp_path / "state"))
+    made = Site(StateFolder(tmp_path / "state").path)
+    with made.open() as run, dataset_lock(made.state, "d"):
+        store_all(run, [(told("b", b"45"), b"45")])
+        assert code("status") == 0
+    assert "1 volume safe at the target" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("site")
+def test_following_ends_without_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("repatria.cli.status.time.sleep", interrupted)
+    assert code("status", "--follow") == 130
+    assert capsys.readouterr().err == ""
