@@ -132,6 +132,7 @@ window = "8pm"
         ('id = "petit"', 'id = "petit"\nzzz = "x"', "the keys here are: id, title"),
         ('id = "petit"', 'id = "petit"\nfile = "x"', "is unknown"),
         ('id = "petit"', "id = 5", "between quotes"),
+        ('id = "petit"', 'id = "petit"\ntitle = "a\\u001b[2J"', "one line without control characters"),
         ('uri = "in"', 'uri = ""', "is empty"),
         ('uri = "in"', 'uri = "s3:///x"', "names no host or bucket"),
         ('uri = "in"', 'uri = "sftp://u:secret@host/x"', "holds a password"),

@@ -14,6 +14,8 @@ from repatria.i18n import _
 from repatria.manifest_values import FilePath, Uri
 from repatria.toml_file import Fault, parse, read_tables, refuse, wrong
 
+Line = Annotated[str, BeforeValidator(values.one_line)]
+
 
 def _some_sources(value: "tuple[SourceTable, ...]") -> "tuple[SourceTable, ...]":
     if not value:
@@ -106,13 +108,13 @@ class ManifestTables:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: Annotated[str, BeforeValidator(values.dataset_id)]
-    title: str = ""
-    owner: str = ""
+    title: Line = ""
+    owner: Line = ""
     hosted_in: Annotated[str, BeforeValidator(values.country)] = ""
     """ISO 3166-1 alpha-2: the country in which the data lies until now."""
     sensitivity: Literal["public", "internal", "personal", "health", "unknown"] = "unknown"
-    legal_basis: str = ""
-    regulator: str = ""
+    legal_basis: Line = ""
+    regulator: Line = ""
     timezone: Annotated[str, BeforeValidator(values.timezone)] = "UTC"
     """In which `window` and `--until` are meant."""
     sources: Annotated[tuple[SourceTable, ...], Field(alias="source"), AfterValidator(_some_sources)]

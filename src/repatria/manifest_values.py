@@ -52,6 +52,13 @@ def text_value(value: object) -> str:
     return value
 
 
+def one_line(value: object) -> str:
+    """Return text that is shown and published as it is: one line, no control characters."""
+    if not text_value(value).isprintable():
+        raise wrong(_("must be one line without control characters."))
+    return text_value(value)
+
+
 def dataset_id(value: object) -> str:
     """Return what may be the id of a dataset: the name of a folder, anywhere."""
     if not DATASET_ID.fullmatch(text_value(value)):

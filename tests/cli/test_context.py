@@ -54,6 +54,15 @@ def test_a_manifest_is_found_by_its_file(settings: Settings, write_manifest: Cal
     assert find_manifest("elsewhere/other-name.toml", settings).id == "fann"
 
 
+@pytest.mark.parametrize("state", ["in/state", "."])
+def test_a_source_that_holds_the_state_folder_is_refused(
+    tmp_path: Path, settings: Settings, write_manifest: Callable[..., Path], state: str
+) -> None:
+    write_manifest()
+    with pytest.raises(ManifestError, match="holds the state folder"):
+        find_manifest("fann", Settings(state=tmp_path / state, stores=settings.stores))
+
+
 def test_a_manifest_beside_repatria_toml_is_found_from_below(
     tmp_path: Path, settings: Settings, write_manifest: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

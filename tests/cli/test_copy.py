@@ -52,6 +52,18 @@ def test_the_last_line_is_the_bundle(capsys: pytest.CaptureFixture[str]) -> None
     assert first.err == second.err == ""
 
 
+def test_a_source_that_moved_is_warned_of_once(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code("copy", "d.toml")
+    (site / "abroad").rename(site / "elsewhere")
+    (site / "elsewhere" / "b").unlink()
+    (site / "d.toml").write_text(MANIFEST.replace("abroad", "elsewhere"))
+    capsys.readouterr()
+    code("copy", "d.toml")
+    assert "/abroad and is " in capsys.readouterr().err
+    code("copy", "d.toml")
+    assert "/abroad" not in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("site")
 def test_a_signer_is_made_once_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     code("copy", "d.toml")

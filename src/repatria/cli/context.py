@@ -47,6 +47,7 @@ def find_manifest(argument: str, settings: "Settings | None" = None) -> "Manifes
             ),
             advice=_("Give the file and its id the same name."),
         )
+    _refuse_state_as_source(manifest, settings)
     remember(
         settings.state,
         manifest.id,
@@ -58,6 +59,22 @@ def find_manifest(argument: str, settings: "Settings | None" = None) -> "Manifes
         ),
     )
     return manifest
+
+
+def _refuse_state_as_source(manifest: "Manifest", settings: "Settings") -> None:
+    """Keep keys and journals out of bundles, and a source from changing because it is copied."""
+    from repatria.manifest import TargetTable
+    from repatria.uri import location
+
+    state = location(TargetTable(uri=settings.state.absolute().as_uri()))
+    for source in manifest.sources:
+        if location(source).overlaps(state):
+            raise ManifestError(
+                _("The source {uri} holds the state folder {state}, or lies in it.").format(
+                    uri=source.uri, state=settings.state
+                ),
+                advice=_("Keep state elsewhere: name another folder with REPATRIA_STATE or [defaults] state."),
+            )
 
 
 def _manifest_file(argument: str, settings: "Settings") -> Path:

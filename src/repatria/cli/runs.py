@@ -63,6 +63,13 @@ def opened_run(  # noqa: PLR0913 -- a bundle is made of these
             volume_size=volume_size,
             patience=patience,
         ) as run:
+            for before, now in run.moved_sources:
+                out.warn(
+                    _(
+                        "The source was {before} and is {now} now. What is not there counts as gone;"
+                        " earlier bundles keep it."
+                    ).format(before=before, now=now)
+                )
             yield run
     finally:
         target.close()

@@ -158,6 +158,11 @@ class BundleRun:
         return self._uri_of(head.bundle) if head else None
 
     @property
+    def moved_sources(self) -> list[tuple[str, str]]:
+        """URIs, before and now, of sources that lay elsewhere for the last finished bundle."""
+        return self._memory.moved_sources(self._sources)
+
+    @property
     def proven(self) -> int:
         """How many volumes of this bundle are safe at the target."""
         return self._unfinished.count(VolumeState.PROVEN)
@@ -358,7 +363,7 @@ class BundleRun:
     def _deliver_and_commit(self) -> None:
         """Put the files that finish the bundle; then, and only then, the catalogue takes in what it holds."""
         self._publisher.deliver()
-        head = self._memory.commit(self.bundle_id, self.uri)
+        head = self._memory.commit(self.bundle_id, self.uri, self._sources)
         self._state.remember(self._facts.id, Remembered(self._signer.fingerprint, head.bundle, head.statement_sha256))
 
     def _uri_of(self, bundle_id: str) -> str:

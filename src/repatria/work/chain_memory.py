@@ -1,10 +1,12 @@
 """What this machine knows of a dataset's chain: its head, and the catalogue that the head left."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from repatria.bundle import layout
+from repatria.bundle.statement import SourceFacts
 from repatria.crypt.recipient import Recipient
 from repatria.errors import UsageError
 from repatria.i18n import _
@@ -26,6 +28,11 @@ class ChainMemory:
         """Return the last bundle that was finished from here."""
         bundle, statement = self.journal.fact("head_bundle"), self.journal.fact("head_statement")
         return Head(bundle, statement) if bundle and statement else None
+
+    def moved_sources(self, sources: Sequence[SourceFacts]) -> list[tuple[str, str]]:
+        """Return (before, now) for each source that lay elsewhere when the head was finished."""
+        before = dict(json.loads(self.journal.fact("head_sources") or "[]"))
+        return [(uri, each.uri) for each in sources if (uri := before.get(each.name, each.uri)) != each.uri]
 
     def new_beginning(self, recipients: Sequence[Recipient]) -> Beginning:
         """Return the beginning of a bundle that follows the head."""
@@ -61,7 +68,7 @@ class ChainMemory:
             self.unfinished.outbox.post(files)
             self.journal.set_facts(finishing=statement_sha256)
 
-    def commit(self, bundle: str, uri: str) -> Head:
+    def commit(self, bundle: str, uri: str, sources: Sequence[SourceFacts]) -> Head:
         """Make the bundle, finished at the target, the head: the catalogue takes in what it holds."""
         head = Head(bundle, self.journal.fact("finishing") or "")
         with self.journal.transaction():
@@ -74,6 +81,7 @@ class ChainMemory:
                 head_objects=standing.objects,
                 head_bytes=standing.bytes,
                 head_uri=uri,
+                head_sources=json.dumps([[each.name, each.uri] for each in sources]),
             )
             self.unfinished.clear()
         return head
