@@ -12,6 +12,7 @@ from repatria.manifest import load_manifest
 from repatria.settings import Settings
 from repatria.store.memory import MemoryStore
 from repatria.store.registry import open_store
+from repatria.store.room import room_at
 from tests.servers import Server
 
 
@@ -65,3 +66,32 @@ def test_a_target_that_keeps_other_bytes_is_a_problem(tmp_path: Path) -> None:
     target = f"memory://{tmp_path.name}"
     open_store(target).put(PROBE, [b"other"], 5)
     assert target_states(tmp_path, target, None, None) == {"target": State.PROBLEM}
+
+
+def test_an_sftp_target_tells_its_room(tmp_path: Path, sshd: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    sshd.use(monkeypatch)
+    store = open_store(sshd.new_place())
+    store.put("a", [b"a"], 1)
+    room = room_at(store)
+    assert room is not None
+    assert room > 0
+    store.close()
+
+
+@pytest.mark.parametrize(("free", "warned"), [(1 << 10, True), (1 << 40, False)])
+def test_a_target_without_room_for_the_next_copy_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, *, warned: bool
+) -> None:
+    monkeypatch.setattr("repatria.store.room.room_at", lambda _store: free)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/a").write_bytes(bytes(5000))
+    file = tmp_path / "m.toml"
+    file.write_text(
+        'id = "m"\n[[source]]\nuri = "source"\n[target]\nuri = "vault"\n'
+        f'[encryption]\nrecipients = ["{generate(classic=True).recipient}"]\n',
+        encoding="utf-8",
+    )
+    found = [
+        each.state for each in dataset_checks(load_manifest(file), Settings(state=tmp_path)) if each.name == "space"
+    ]
+    assert found == ([State.WARNING] if warned else [])

@@ -55,6 +55,7 @@ def dataset_checks(manifest: "Manifest", settings: "Settings") -> Iterator[Check
     for source in manifest.sources:
         yield _source(source)
     yield from _target(manifest)
+    yield from _space(manifest, settings)
     if manifest.archive:
         yield recognition_check(manifest.archive.ocr_lang, needed=True)
 
@@ -141,11 +142,42 @@ def _local_target(folder: Path, shown: str) -> Check:
     return Check("target", State.OK, seen)
 
 
+def _space(manifest: "Manifest", settings: "Settings") -> Iterator[Check]:
+    """Compare what the next copy needs with what the target has left, where the sources are folders of this machine.
+
+    Listing others may take an hour: there, `plan` compares.
+    """
+    from repatria.cli.context import open_target
+    from repatria.migrate.survey import known_catalogue, survey
+    from repatria.source.objects import open_sources
+    from repatria.store.room import room_at
+    from repatria.work.state import StateFolder
+
+    if manifest.archive or not all(source.uri.startswith("file://") for source in manifest.sources):
+        return
+    with contextlib.suppress(RepatriaError), contextlib.ExitStack() as stack:  # what fails here is told elsewhere
+        free = room_at(stack.enter_context(contextlib.closing(open_target(manifest))))
+        sources = [stack.enter_context(contextlib.closing(source)) for source in open_sources(manifest)]
+        catalogue = stack.enter_context(known_catalogue(StateFolder(settings.state), manifest.id))
+        needed = survey(sources, catalogue, manifest.transfer.volume_size).estimate.target_bytes
+        if free is not None and free < needed:
+            yield Check(
+                "space",
+                State.WARNING,
+                _("The next copy needs {needed} at the target, where {free} are free.").format(
+                    needed=size_text(needed), free=size_text(free)
+                ),
+                _("Make room there: a copy stops when the disk is full, and goes on once there is room."),
+            )
+
+
 def _remote_target(store: "Store", shown: str) -> Iterator[Check]:
     """Store a small file of a fixed name, read it back, and take it away if these credentials may.
 
     Where they may not, as they need not, the one file stays for the next time: nothing piles up.
     """
+    from repatria.store.room import room_at
+
     with contextlib.suppress(AlreadyExistsError):
         store.put(PROBE, [PROBE_TEXT], len(PROBE_TEXT))
     with store.read(PROBE) as reading:
@@ -159,7 +191,11 @@ def _remote_target(store: "Store", shown: str) -> Iterator[Check]:
             5,
         )
         return
-    yield Check("target", State.OK, _("Target {uri} can be written to and read back").format(uri=shown))
+    seen = _("Target {uri} can be written to and read back").format(uri=shown)
+    free = room_at(store)
+    yield Check(
+        "target", State.OK, seen if free is None else _("{seen}, {free} free").format(seen=seen, free=size_text(free))
+    )
     try:
         store.delete(PROBE)
         store.stat(PROBE)

@@ -1,7 +1,7 @@
 """`inventory` and `plan`: what is abroad, and what bringing it home takes."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,9 +34,7 @@ def _register_inventory(app: typer.Typer) -> None:
     @command(app, "inventory", help=_("Count what is at the source, and recognise what is sensitive."))
     def inventory(
         out: Output,
-        manifests: Annotated[
-            list[str], typer.Argument(metavar="MANIFEST", help=_("Manifests, or ids of datasets."))
-        ],
+        manifests: Annotated[list[str], typer.Argument(metavar="MANIFEST", help=_("Manifests, or ids of datasets."))],
         export_csv: Annotated[
             Path | None,
             typer.Option("--export-csv", metavar="FILE", help=_("Write every object, with its name, to a new file.")),
@@ -135,8 +133,25 @@ def show_plan(out: Output, manifest: "Manifest", found: "Survey", scheduled: "Sc
         with out.table("plan", (Column("what", manifest.id), Column("value", "", justify="right"))) as table:
             for _key, title, shown, _value in rows:
                 table.add((title, shown))
+    _warn_of_room(out, manifest, total.target_bytes)
     if found.never_copied:
         out.warn(_("Devices, sockets and pipes are never copied: {count}.").format(count=found.never_copied))
+
+
+def _warn_of_room(out: Output, manifest: "Manifest", needed: int) -> None:
+    """Warn if the target can tell how much room it has left, and that is too little."""
+    from repatria.cli.context import open_target
+    from repatria.cli.quantity import size_text
+    from repatria.store.room import room_at
+
+    with closing(open_target(manifest)) as target:
+        free = room_at(target)
+    if free is not None and free < needed:
+        out.warn(
+            _("The target has {free} free, and the copy needs {needed}: make room there first.").format(
+                free=size_text(free), needed=size_text(needed)
+            )
+        )
 
 
 def _inventories(out: Output, manifest: "Manifest", table: "ObjectTable | None") -> "Iterator[Inventory]":

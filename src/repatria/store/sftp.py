@@ -63,6 +63,11 @@ class SftpStore:
         self._check_readable(path)
         return self._ask(path, lambda session: self._tree.look(session, path))
 
+    def room(self) -> int | None:
+        """Return the bytes that this user may still write; None if the server cannot tell, or has no folder yet."""
+        room = self._ask("", lambda session: session.room(self._tree.full("")))
+        return None if room is None else room.free
+
     def read(self, path: str, start: int = 0, length: int | None = None, *, version: str | None = None) -> Reading:
         """Read a file's bytes, or a symlink's target; a file must be the same from here to its last byte."""
         self._check_readable(path)
