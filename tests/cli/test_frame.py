@@ -110,3 +110,12 @@ def test_messages_off_a_terminal_carry_no_names(output: Output) -> None:
 )
 def test_a_terminal_is_never_steered_by_a_name(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_a_number_that_no_bundle_holds_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Finding(FindingKind.FAILED, "object 42", "Not a picture.", path="Awa Diop.pdf")
+    Output().finding(found, stored=False)
+    said = capsys.readouterr().err
+    assert "an object of the source" in said
+    assert "42" not in said
+    assert "Awa" not in said

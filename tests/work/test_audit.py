@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from repatria.work.audit import FIRST, read_log, record
+from repatria.work.audit import FIRST, read_log, record, record_beginning
 from repatria.work.state import StateFolder
 
 
@@ -64,3 +64,12 @@ def test_long_lines_are_found_too(tmp_path: Path) -> None:
 
 def test_no_log_has_no_lines(tmp_path: Path) -> None:
     assert list(read_log(StateFolder(tmp_path))) == []
+
+
+def test_what_began_is_known_though_it_was_killed(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    record_beginning(state, "copy", "fann")
+    (line,) = read_log(state)
+    assert line.intact
+    assert (line.fields["command"], line.fields["dataset"], line.fields["began"]) == ("copy", "fann", True)
+    assert "code" not in line.fields

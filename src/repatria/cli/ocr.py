@@ -260,7 +260,7 @@ def _refuse_with_manifest(**options: object) -> None:
 
 def _show(out: Output, dataset: str, result: "DigitiseResult", latest_uri: str | None, seconds: float) -> None:
     for found in result.findings:
-        out.finding(found)
+        out.finding(found, stored=False)
     uri = result.uri or latest_uri
     out.record(
         "digitised",

@@ -138,11 +138,14 @@ class Output:
         else:
             self.say(_("Warning: {message}").format(message=message))
 
-    def finding(self, finding: Finding) -> None:
-        """Show one finding that is not `intact`: a JSON line on stdout, a message for people."""
+    def finding(self, finding: Finding, *, stored: bool = True) -> None:
+        """Show one finding that is not `intact`: a JSON line on stdout, a message for people.
+
+        An object that is not `stored` in a bundle has a number that nothing resolves: people do not see it.
+        """
         self.record("finding", kind=finding.kind, subject=finding.subject, detail=finding.detail, path=finding.path)
         if not self.json:
-            subject = finding.subject
+            subject = _subject(finding.subject, stored=stored)
             if finding.path and self.names:
                 subject = f"{subject} ({finding.path})"
             told = _("{kind}: {subject}. {detail}")
@@ -206,6 +209,14 @@ def results_written() -> Iterator[None]:
 def let_stdout_go() -> None:
     """Send what is still printed nowhere: what waits in buffers must not fail once more at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _subject(subject: str, *, stored: bool) -> str:
+    """Return what a finding is about, in the user's language."""
+    number = subject.removeprefix("object ")
+    if number == subject or not number.isdigit():
+        return subject
+    return _("object {number}").format(number=number) if stored else _("an object of the source")
 
 
 def _mark(message: str) -> str:

@@ -183,6 +183,8 @@ def _conclude(out: Output, tally: Tally, destination: str, bundle: str) -> None:
                 tally.renamed,
             ).format(count=tally.renamed)
         )
+    if not out.names and any(found.path for found in tally.findings):
+        out.say(_("`repatria ls {bundle} --number N` names the object N.").format(bundle=bundle))
     out.summary(
         bundle=bundle,
         destination=destination,

@@ -207,9 +207,9 @@ class _Restorer:
         if existing.kind is ObjectKind.DIRECTORY or not self._is_listed(path):
             # A folder of other objects, or an object whose name differs only in case or in how accents are written.
             raise UnholdableNameError("", role=self.destination.role)
-        detail = _("Something else is at its place in {store}; it was left as it is.").format(
-            store=self.destination.uri
-        )
+        detail = _(
+            "Something else is at its place in {store}; it was left as it is. Move it away, or restore elsewhere."
+        ).format(store=self.destination.uri)
         return _not_written(row, FindingKind.UNEXPECTED, detail)
 
     def _is_identical(self, existing: Object, row: ObjectRow) -> bool:

@@ -63,9 +63,10 @@ def check_name(seen: Seen) -> Iterator[Verdict]:
     if statement is not None and seen.genuine is None:
         yield unexpected(
             seen.bundle_id,
-            _("What lies here is the bundle {dataset}/{bundle}, moved or copied: a replay.").format(
-                dataset=statement.dataset.id, bundle=statement.bundle
-            ),
+            _(
+                "What lies here is the bundle {dataset}/{bundle}, moved or copied: a replay. "
+                "A copy must lie in folders of these very names: {dataset}/{bundle}."
+            ).format(dataset=statement.dataset.id, bundle=statement.bundle),
         )
 
 
