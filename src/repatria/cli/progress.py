@@ -111,7 +111,7 @@ class OnTerminal:
                 return ""
             label, total, done = printable(self._label), self._total, self._done
             rate = self._rate.at(self._clock(), done)
-        facts = [_amount(done, total, self._unit), rate_text(rate, self._unit)]
+        facts = [_amount(done, total, self._unit), rate_text(rate, self._unit)] if total or done else [""]
         if total and rate > 0:
             facts.append(duration_text(max(0, total - done) / rate))
         room = width - NARROWEST_BAR - 2

@@ -1,5 +1,6 @@
 """A table for people: ids, dates and paths stand in one piece; sentences are broken between words."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -8,8 +9,8 @@ from repatria.cli.terminal import columns as columns_of
 if TYPE_CHECKING:
     from repatria.cli.output import Column
 
-BETWEEN = 3
-"""What rich leaves between two columns of a table: a space of each, and one for the line that is not drawn."""
+BETWEEN = 2
+"""Spaces between two columns of a table."""
 UNBOUNDED = 4096
 
 
@@ -32,9 +33,9 @@ def _needed(columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> list[
     """Return the least width of each column, the space after it included."""
     needed = []
     for place, column in enumerate(columns):
-        cells = [column.title, *(row[place] for row in rows)]
+        cells = [row[place] for row in rows]
         words = [word for cell in cells for word in cell.split(" ")] if column.wraps else cells
-        needed.append(max(len(word) for word in words) + BETWEEN)
+        needed.append(max(len(word) for word in (*words, *column.title.split(" "))) + BETWEEN)
     needed[-1] -= BETWEEN
     return needed
 
@@ -53,9 +54,14 @@ def _print_columns(
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, show_edge=False)
-    for column in columns:
-        shown.add_column(column.title, justify=column.justify, overflow="fold", no_wrap=not (folded and column.wraps))
+    # With rules, rich puts one of the spaces where the line between two columns would be.
+    padding = (0, 1, 0, 0) if ruled else (0, 1)
+    shown = Table(box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, show_edge=False, padding=padding)
+    widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
+    whole = sum(max(widest, len(column.title)) + BETWEEN for widest, column in zip(widths, columns, strict=True))
+    for column, widest in zip(columns, widths, strict=True):
+        title = _folded_title(column.title, widest) if folded and whole - BETWEEN > width else column.title
+        shown.add_column(title, justify=column.justify, overflow="fold", no_wrap=not (folded and column.wraps))
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
 
@@ -64,6 +70,11 @@ def _print_columns(
             raise BrokenPipeError  # rich would end the process, with a code of its own
 
     Telling(file=stream, width=width, highlight=False, soft_wrap=not folded).print(shown)
+
+
+def _folded_title(title: str, widest: int) -> str:
+    """Return a title in lines no wider than what stands below it, where its words allow."""
+    return "\n".join(textwrap.wrap(title, max(widest, 1), break_long_words=False, break_on_hyphens=False))
 
 
 def _print_blocks(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> None:
