@@ -33,7 +33,7 @@ def _fault(what: str) -> str:
         "Illegal character": _("a character that may not stand there: a text may be without its second quote."),
         "Expected ']'": _("a bracket ] is missing."),
         "Unclosed array": _("a list is not closed: a bracket ] is missing."),
-        "Unclosed inline table": _("a brace } is missing."),
+        "Unclosed inline table": _("a closing brace is missing."),
         "Cannot overwrite a value": _("this key stands there twice."),
         "Cannot declare": _("this table stands there twice."),
         "Unescaped": _("before a \\ in a text put another one, or use single quotes."),

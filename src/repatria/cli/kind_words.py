@@ -11,8 +11,9 @@ def _mark(message: str) -> str:
     return message
 
 
-WORDS = frozenset(
-    {
+WORDS = {
+    each: each
+    for each in (
         _mark("unknown"),
         _mark("text"),
         _mark("image"),
@@ -37,14 +38,14 @@ WORDS = frozenset(
         _mark("iuc number"),
         _mark("npi number"),
         _mark("cin number"),
-    }
-)
+    )
+}
 """Kinds and signs of `migrate.classify` and `migrate.signs` that differ between languages; `dicom`, `pdf` do not."""
 
 
 def kind_word(kind: str) -> str:
     """Return a kind, or a sign, in the language spoken."""
-    return _(kind) if kind in WORDS else kind
+    return _(WORDS[kind]) if kind in WORDS else kind
 
 
 def signs_text(signs: Mapping[str, int]) -> str:
