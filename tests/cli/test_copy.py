@@ -79,7 +79,7 @@ def test_findings_are_code_1_and_their_names_only_where_they_may_be(
     log = site / "log.txt"
     assert code("copy", "d.toml", "--log-file", str(log)) == 1
     said = capsys.readouterr()
-    assert "failed: object" in said.err
+    assert "failed: an object of the source" in said.err
     assert "fall" not in said.err + said.out + log.read_text()
     assert code("copy", "d.toml", "--json") == 1
     found = [line for line in lines(capsys.readouterr().out) if line["type"] == "finding"]
@@ -120,19 +120,21 @@ def test_a_missing_source_is_code_4_and_the_log_says_so(site: Path, capsys: pyte
     assert code("copy", "d.toml") == 4
     capsys.readouterr()
     assert code("log", "--json") == 0
-    [entry] = [line["entry"] for line in lines(capsys.readouterr().out) if line["type"] == "log"]
-    assert isinstance(entry, dict)
-    assert (entry["command"], entry["dataset"], entry["code"]) == ("copy", "d", 4)
+    [began, ended] = [line["entry"] for line in lines(capsys.readouterr().out) if line["type"] == "log"]
+    assert isinstance(began, dict)
+    assert isinstance(ended, dict)
+    assert (began["command"], began["dataset"], began["began"]) == ("copy", "d", True)
+    assert (ended["command"], ended["dataset"], ended["code"]) == ("copy", "d", 4)
 
 
 def test_an_altered_log_is_code_1(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code("copy", "d.toml")
     code("copy", "d.toml")
     file = site / "state/log.jsonl"
-    file.write_text(file.read_text().replace('"objects":2', '"objects":3'))
+    file.write_text(file.read_text().replace('"objects":2', '"objects":3', 1))
     capsys.readouterr()
     assert code("log") == 1
-    assert "line 2" in capsys.readouterr().err
+    assert "at line 3: that line, or the one before it" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("site")

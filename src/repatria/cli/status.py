@@ -75,7 +75,7 @@ def _register_log(app: typer.Typer) -> None:
         if not broken:
             return 0
         out.say(
-            _("The log was altered at line {lines}: what stands there is not what was written.").format(
+            _("The log does not hold together at line {lines}: that line, or the one before it, was altered.").format(
                 lines=", ".join(str(number) for number in broken)
             )
         )
