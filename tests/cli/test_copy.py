@@ -6,35 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from repatria.cli.app import run_app
+from tests.cli.making import MANIFEST, code, make_site
 from tests.migrate.making import write
-
-MANIFEST = """id = "d"
-sensitivity = "public"
-[[source]]
-uri = "abroad"
-[target]
-uri = "vault"
-[encryption]
-recipients = ["key.pub"]
-"""
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REPATRIA_STATE", str(tmp_path / "state"))
-    write(tmp_path / "abroad", {"dossier/diop.txt": b"fievre", "b": b"2"})
-    (tmp_path / "d.toml").write_text(MANIFEST)
-    assert code("keys", "new", "-o", "key", "-q") == 0
-    capsys.readouterr()
-    return tmp_path
-
-
-def code(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        run_app(list(arguments))
-    return int(ended.value.code or 0)
+    return make_site(tmp_path, monkeypatch, capsys, {"dossier/diop.txt": b"fievre", "b": b"2"})
 
 
 def lines(text: str) -> list[dict[str, object]]:

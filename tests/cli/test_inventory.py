@@ -5,37 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from repatria.cli.app import run_app
 from repatria.cli.kind_words import WORDS, kind_word, signs_text
 from repatria.i18n import use
-from tests.migrate.making import write
-
-MANIFEST = """id = "d"
-sensitivity = "health"
-[[source]]
-uri = "abroad"
-[target]
-uri = "vault"
-[encryption]
-recipients = ["key.pub"]
-"""
+from tests.cli.making import MANIFEST, code, make_site
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REPATRIA_STATE", str(tmp_path / "state"))
-    write(tmp_path / "abroad", {"patients.csv": b"nom;naissance\nDiop;2001\n", "b": b"2"})
-    (tmp_path / "d.toml").write_text(MANIFEST)
-    assert code("keys", "new", "-o", "key", "-q") == 0
-    capsys.readouterr()
-    return tmp_path
-
-
-def code(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        run_app(list(arguments))
-    return int(ended.value.code or 0)
+    folder = make_site(tmp_path, monkeypatch, capsys, {"patients.csv": b"nom;naissance\nDiop;2001\n", "b": b"2"})
+    (folder / "d.toml").write_text(MANIFEST.replace("public", "health"))
+    return folder
 
 
 def test_every_word_is_french_in_french() -> None:
