@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.harness import MIB, Measure, Report, Work, rounds_wanted, s3_server, write_objects
+from bench.harness import MIB, Measure, Report, Work, rounds_wanted, s3_server, s3_to_s3, write_objects
 
 CASES: dict[str, tuple[list[int], tuple[str, ...], str]] = {
     "many": ([8 * 1024] * 10_000, ("--transfers", "32"), ">= 3"),
@@ -23,7 +23,7 @@ def case(report: Report, name: str) -> None:
         ours: list[Measure] = []
         theirs: list[Measure] = []
         with s3_server(folder / "far") as far, s3_server(folder / "near") as near:
-            work = _disk(folder) if name == "disk" else _loopback(folder, far, near)
+            work = _disk(folder) if name == "disk" else s3_to_s3(folder, far, near)
             work.prepare()
             for number in range(rounds_wanted()):
                 ours.append(work.copy(f"{name}-{number}"))
@@ -36,15 +36,6 @@ def case(report: Report, name: str) -> None:
 def _disk(folder: Path) -> Work:
     far, near = folder / "far" / "bucket", folder / "near" / "bucket"
     return Work(folder, str(far), None, str(near), None, str(far), str(near))
-
-
-def _loopback(folder: Path, far: int, near: int) -> Work:
-    return Work(
-        folder=folder,
-        source="s3://bucket", source_endpoint=f"http://127.0.0.1:{far}",
-        target="s3://bucket", target_endpoint=f"http://127.0.0.1:{near}",
-        rclone_source="far:bucket", rclone_target="near:bucket",
-    )  # fmt: skip
 
 
 def main() -> None:

@@ -9,30 +9,27 @@ cache; no format can be faster. "To nowhere" is /dev/null: on some machines the 
 encryption. Ratios are to age(1), started as a program, like `repatria`; absolute figures drift.
 """
 
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
-sys.path[:] = sys.path[1:] if sys.path[0].endswith("bench") else sys.path  # modules here would hide Python's own
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: TID251 -- the bare loop is its
 
-import argparse  # noqa: E402 -- the path comes first
-import hashlib  # noqa: E402
-import json  # noqa: E402
-import os  # noqa: E402
-import shutil  # noqa: E402
-import statistics  # noqa: E402
-import subprocess  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from functools import partial  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: E402, TID251 -- the bare loop is its
-
-from repatria.crypt.identity import Identity, generate  # noqa: E402
-from repatria.crypt.key_files import identity_text  # noqa: E402
-from repatria.crypt.payload import CHUNK_SIZE, SEALED_CHUNK_SIZE, sealed_size  # noqa: E402
-from repatria.crypt.seal import decrypt_stream, encrypt_stream, new_head, seal  # noqa: E402
-from repatria.crypt.seek import DecryptingReader  # noqa: E402
+from repatria.crypt.identity import Identity, generate
+from repatria.crypt.key_files import identity_text
+from repatria.crypt.payload import CHUNK_SIZE, SEALED_CHUNK_SIZE, sealed_size
+from repatria.crypt.seal import decrypt_stream, encrypt_stream, new_head, seal
+from repatria.crypt.seek import DecryptingReader
 
 MIB = 1 << 20
 VOLUME = 64 * MIB

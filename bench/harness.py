@@ -233,6 +233,16 @@ class Work:
         return measured(command, {**environment, **self.environment}, self.folder)
 
 
+def s3_to_s3(folder: Path, far: int, near: int) -> Work:
+    """Return the work of copying bucket to bucket, each served on a port of loopback."""
+    return Work(
+        folder=folder,
+        source="s3://bucket", source_endpoint=f"http://127.0.0.1:{far}",
+        target="s3://bucket", target_endpoint=f"http://127.0.0.1:{near}",
+        rclone_source="far:bucket", rclone_target="near:bucket",
+    )  # fmt: skip
+
+
 @dataclass(slots=True)
 class Report:
     """Rounds of several contenders at several works, shown as a table and kept as JSON."""

@@ -7,21 +7,18 @@ Scores with `score_ocr.py` of the shared bench folder, which lies beside the pro
 Pipelines: repatria, tesseract (the library, no preparation), ocrmypdf (where it is installed).
 """
 
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
 import sys
-
-sys.path[:] = sys.path[1:] if sys.path[0].endswith("bench") else sys.path  # its copy.py would hide Python's own
-
-import argparse  # noqa: E402 -- the path comes first
-import importlib.util  # noqa: E402
-import os  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from concurrent.futures import ProcessPoolExecutor  # noqa: E402
-from pathlib import Path  # noqa: E402
-from types import ModuleType  # noqa: E402
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from types import ModuleType
 
 SHARED = Path(os.environ.get("REPATRIA_SHARED") or Path(__file__).parents[2] / "shared")
 SUFFIXES = {".jpg", ".png", ".tif", ".tiff", ".jp2"}

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.harness import MIB, Measure, Report, Work, long_thin_link, rounds_wanted, s3_server, write_objects
+from bench.harness import MIB, Measure, Report, long_thin_link, rounds_wanted, s3_server, s3_to_s3, write_objects
 
 KIB = 1024
 CASES = {
@@ -32,13 +32,13 @@ def case(report: Report, name: str, peers: Sequence[tuple[str, ...]]) -> None:
         with s3_server(folder / "far") as far, s3_server(folder / "near") as near:
             for number in range(rounds_wanted()):
                 with long_thin_link(far, *knobs) as (port, told):
-                    work = _work(folder, port, near)
+                    work = s3_to_s3(folder, port, near)
                     work.prepare()
                     ours.append(work.copy(f"{name}-{number}"))
                 links.append(told.get("bytes_down", 0))
                 for position, peer in enumerate(peers):
                     with long_thin_link(far, *knobs) as (port, told):
-                        theirs[peer].append(_work(folder, port, near).rclone(f"peer-{position}-{number}", *peer))
+                        theirs[peer].append(s3_to_s3(folder, port, near).rclone(f"peer-{position}-{number}", *peer))
         limit = size / (mbit * 125_000)
         seconds = report.add(name, "repatria", ours, size, links)
         report.compare(
@@ -49,15 +49,6 @@ def case(report: Report, name: str, peers: Sequence[tuple[str, ...]]) -> None:
             report.compare(
                 name, f"times faster than {label}", report.add(name, label, measures, size) / seconds, ">= 8"
             )
-
-
-def _work(folder: Path, far: int, near: int) -> Work:
-    return Work(
-        folder=folder,
-        source="s3://bucket", source_endpoint=f"http://127.0.0.1:{far}",
-        target="s3://bucket", target_endpoint=f"http://127.0.0.1:{near}",
-        rclone_source="far:bucket", rclone_target="near:bucket",
-    )  # fmt: skip
 
 
 def main() -> None:

@@ -35,11 +35,6 @@ def language() -> str:
     return _language
 
 
-def translator(language: str) -> gettext.NullTranslations:
-    """Return the catalogue of one language, for documents that carry both."""
-    return gettext.translation("repatria", _LOCALE_FOLDER, [language], fallback=True)
-
-
 def _(message: str) -> str:
     """Translate a sentence; placeholders are filled afterwards with `.format(name=...)`."""
     return _current.gettext(message)
