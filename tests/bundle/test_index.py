@@ -25,7 +25,7 @@ OBJECTS = [
 ]
 VOLUMES = [VolumeRow(5, 10, b"1" * 32, b"2" * 32, 9, b"3" * 32), VolumeRow(9, 11, b"4" * 32, b"5" * 32, 10, b"6" * 32)]
 MEMBERS = [MemberRow(5, 512, 100, 1, 1, 0), MemberRow(9, 512, 50, 1, 2, 100), MemberRow(9, 1536, 0, 2, 0, 0)]
-DOCUMENT = DocumentRow(4, "3F/12", "1949", "Lettres", None, None, 1, 2, None, 7, 2, "fra", 91.5)
+DOCUMENT = DocumentRow(4, "1949/a", "1949", "Lettres", None, None, 1, 2, None, 7, 2, "fra", 91.5, "3 F 12")
 PAGES = [
     PageRow(
         4, 1, 2480, 3508, 300.0, 0, 3, 91.5, "[]", "Épidémie à Saint-Louis", "epidem saint loui", "epidemie a saint"
@@ -69,6 +69,26 @@ def test_objects_are_found_by_number_and_path() -> None:
     assert index.find("a") == []
     assert index.members_of(1) == [(MEMBERS[0], VOLUMES[0]), (MEMBERS[1], VOLUMES[1])]
     assert index.members_of(7) == []
+
+
+def test_documents_are_found_by_their_name_and_by_the_archivists_reference() -> None:
+    index = opened(built())
+    assert index.documents_called("1949/a") == index.documents_referred("3 F 12") == [DOCUMENT]
+    assert index.documents_called("3 F 12") == index.documents_referred("1949/a") == []
+
+
+def test_an_index_from_before_a_column_was_added_is_read_without_it() -> None:
+    index = opened(
+        altered(
+            "DROP INDEX documents_reference",
+            "ALTER TABLE documents DROP COLUMN reference",
+            "INSERT INTO documents VALUES(4, '1949/a', '1949', NULL, NULL, NULL, 1, 2, NULL, 7, 2, 'fra', 91.5)",
+        )
+    )
+    (document,) = index.documents()
+    assert (document.cote, document.confidence, document.reference) == ("1949/a", 91.5, None)
+    assert index.documents_called("1949/a") == [document]
+    assert index.documents_referred("3 F 12") == []
 
 
 def test_pages_are_found_without_accents_by_stem_and_by_any_three_letters() -> None:

@@ -1,7 +1,7 @@
 """The index of a bundle: SQLite, built in memory and read through the decryptor (docs/formats/index.md)."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
@@ -98,6 +98,7 @@ class Index:
         MalformedError if it is no index that this version understands, or holds what an index never holds.
         """
         self._lock = threading.RLock()
+        self._lacking: set[str] = set()
         try:
             self._database = vfs.connect(ReadAhead(payload))
             _restrict(self._database)
@@ -155,7 +156,17 @@ class Index:
 
     def documents(self) -> Iterator[DocumentRow]:
         """Yield the documents by number."""
-        return self._rows(DocumentRow, schema.DOCUMENT, _select("documents") + " ORDER BY number")
+        return self._documents(" ORDER BY number")
+
+    def documents_called(self, cote: str) -> list[DocumentRow]:
+        """Return the documents of a cote, the newest first."""
+        return list(self._documents(" WHERE cote = ? ORDER BY number DESC", (cote,)))
+
+    def documents_referred(self, reference: str) -> list[DocumentRow]:
+        """Return the documents that an archivist's reference means, by number."""
+        if "reference" in self._lacking:
+            return []
+        return list(self._documents(" WHERE reference = ? ORDER BY number", (reference,)))
 
     def pages(self, document: int) -> Iterator[PageRow]:
         """Yield the pages of a document in order; `stems` and `grams` are not kept and come back empty."""
@@ -179,6 +190,10 @@ class Index:
             _check_shape(values, shape)
             yield form(*values)
 
+    def _documents(self, condition: str, bindings: Sequence[Value] = ()) -> Iterator[DocumentRow]:
+        sql = _select("documents", self._lacking) + condition
+        return self._rows(DocumentRow, schema.DOCUMENT, sql, bindings)
+
     def _volume(self, number: int) -> VolumeRow:
         for row in self._rows(VolumeRow, schema.VOLUME, _select("volumes") + " WHERE number = ?", (number,)):
             return row
@@ -197,8 +212,10 @@ class Index:
             found = {
                 name: hidden for name, hidden in self.query("SELECT name, hidden FROM pragma_table_xinfo(?)", (table,))
             }
-            if any(found.get(column) != 0 for column in columns):
+            added = schema.ADDED.get(table, frozenset())
+            if any(found.get(column, 0 if column in added else None) != 0 for column in columns):
                 raise MalformedError(_("A table of the index is not as it must be."))
+            self._lacking |= {column for column in added if column not in found}
 
     def _read_meta(self) -> IndexMeta:
         values = {str(key): str(value) for key, value in self.query("SELECT key, value FROM meta")}
@@ -246,8 +263,9 @@ def _malformed(error: Exception) -> MalformedError:
     return MalformedError(_("The index cannot be read as a database ({reason}).").format(reason=type(error).__name__))
 
 
-def _select(table: str) -> str:
-    columns = ", ".join(f'"{column}"' for column in schema.COLUMNS[table])
+def _select(table: str, lacking: Set[str] = frozenset()) -> str:
+    named = (f'NULL AS "{column}"' if column in lacking else f'"{column}"' for column in schema.COLUMNS[table])
+    columns = ", ".join(named)
     return f"SELECT {columns} FROM {table}"  # noqa: S608 -- a table and columns of schema.COLUMNS, no outside text
 
 

@@ -155,13 +155,13 @@ class DocumentRow:
     number: int
     """Unique in the chain, like an object's."""
     cote: str
-    """The dossier's reference."""
+    """Its name in the archive: the scan's path without its ending."""
     dossier: str
     """The folder it came from."""
     title: str | None
     dates: str | None
     description: str | None
-    """JSON object, ISAD(G) fields."""
+    """JSON object, ISAD(G) fields (docs/formats/index.md)."""
     original: int | None
     """An object number, like `pdf`, `text`, `alto`."""
     pdf: int | None
@@ -170,6 +170,8 @@ class DocumentRow:
     pages: int
     languages: str
     confidence: float | None
+    reference: str | None = None
+    """The archivist's own: the cote of a bordereau or of a separator sheet."""
 
     @property
     def objects(self) -> tuple[int | None, ...]:

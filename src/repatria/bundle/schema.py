@@ -46,7 +46,8 @@ CREATE TABLE documents(
   dossier TEXT NOT NULL,
   title TEXT, dates TEXT, description TEXT,
   original INTEGER, pdf INTEGER, text INTEGER, alto INTEGER,
-  pages INTEGER NOT NULL, languages TEXT NOT NULL, confidence REAL
+  pages INTEGER NOT NULL, languages TEXT NOT NULL, confidence REAL,
+  reference TEXT
 );
 CREATE TABLE pages(
   document INTEGER NOT NULL, page INTEGER NOT NULL,
@@ -66,6 +67,7 @@ INDEXES: Final = """
 CREATE INDEX objects_path ON objects(path);
 CREATE INDEX members_object ON members(object, part);
 CREATE INDEX documents_cote ON documents(cote);
+CREATE INDEX documents_reference ON documents(reference) WHERE reference IS NOT NULL;
 """
 """Made after the rows are in, so that each lies in one piece."""
 FULL_TEXT: Final = frozenset({"pages_text", "pages_grams"})
@@ -80,7 +82,7 @@ OBJECT: Final[Shape] = (
 VOLUME: Final[Shape] = (int, int, bytes, bytes, int, bytes)
 MEMBER: Final[Shape] = (int, int, int, int, int, int)
 TOMBSTONE: Final[Shape] = (int, str)
-DOCUMENT: Final[Shape] = (int, str, str, _text, _text, _text, _whole, _whole, _whole, _whole, int, str, _number)
+DOCUMENT: Final[Shape] = (int, str, str, _text, _text, _text, _whole, _whole, _whole, _whole, int, str, _number, _text)
 PAGE: Final[Shape] = (int, int, int, int, float, int, int, _number, str, str)
 
 COLUMNS: Final = {
@@ -94,8 +96,10 @@ COLUMNS: Final = {
     "tombstones": ("object", "seen_gone"),
     "documents": (
         *("number", "cote", "dossier", "title", "dates", "description", "original", "pdf", "text", "alto"),
-        *("pages", "languages", "confidence"),
+        *("pages", "languages", "confidence", "reference"),
     ),
     "pages": (*("document", "page", "width", "height", "dpi", "rotation", "words", "confidence", "flags", "text"),),
 }
 """The columns of every table, in the order of the rows in `repatria.bundle.rows`."""
+ADDED: Final = {"documents": frozenset({"reference"})}
+"""Columns that indexes written before them lack: read as NULL there."""

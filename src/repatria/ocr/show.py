@@ -16,10 +16,6 @@ from repatria.ocr.memory import SharedBytes
 SCREEN_DPI = 200.0
 """At most, for a page's picture."""
 PICTURE_SECONDS = 120.0
-_COTE = (
-    "SELECT number, cote, dossier, title, dates, description, original, pdf, text, alto, pages, languages, confidence"
-    " FROM documents WHERE cote=? ORDER BY number DESC LIMIT 1"
-)
 
 
 class Form(StrEnum):
@@ -86,15 +82,21 @@ class FoundPage:
 
 
 def find_page(chain: Chain, reference: Reference) -> FoundPage:
-    """Return the page that a reference means, of the newest document of its cote; UsageError if there is none."""
+    """Return the page that a reference means; UsageError if there is none.
+
+    A cote is the name of a document, of which the newest counts; else the archivist's own reference, whose documents
+    have one page after the other.
+    """
     for cote, number in reference.readings():
         found = _newest(chain, cote)
-        if found is None:
-            continue
-        bundle, index, document = found
-        for page in index.pages(document.number):
-            if page.page == number:
-                return FoundPage(bundle, document, page)
+        if found is not None:
+            page = _page(found, number)
+            if page is not None:
+                return page
+    for cote, number in reference.readings():
+        page = _page_of_dossier(chain, cote, number)
+        if page is not None:
+            return page
     raise UsageError(
         _("The archive holds no such page."),
         advice=_("`repatria search` prints references; quote them whole."),
@@ -123,9 +125,43 @@ def draw(task: PictureTask) -> bytes:
     return buffer.getvalue()
 
 
-def _newest(chain: Chain, cote: str) -> tuple[Bundle, Index, DocumentRow] | None:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A document, and where its rows are."""
+
+    bundle: Bundle
+    index: Index
+    document: DocumentRow
+
+
+def _newest(chain: Chain, cote: str) -> _Found | None:
     for bundle in reversed(chain.bundles):
         for index in reversed(bundle.indexes()):
-            for values in index.query(_COTE, (cote,)):
-                return bundle, index, DocumentRow(*values)  # type: ignore[arg-type]  # the columns of the row, in order
+            for document in index.documents_called(cote):
+                return _Found(bundle, index, document)
+    return None
+
+
+def _page(found: _Found, number: int) -> FoundPage | None:
+    for page in found.index.pages(found.document.number):
+        if page.page == number:
+            return FoundPage(found.bundle, found.document, page)
+    return None
+
+
+def _page_of_dossier(chain: Chain, reference: str, number: int) -> FoundPage | None:
+    """Return a page by its place among all pages that stand under an archivist's reference."""
+    referred = (
+        document
+        for bundle in chain.bundles
+        for index in bundle.indexes()
+        for document in index.documents_referred(reference)
+    )
+    for cote in sorted({document.cote for document in referred}):
+        found = _newest(chain, cote)
+        if found is None or found.document.reference != reference:
+            continue
+        if number <= found.document.pages:
+            return _page(found, number)
+        number -= found.document.pages
     return None
