@@ -1,5 +1,7 @@
 """One contract, every store: what `repatria.store.base.Store` promises, on real servers."""
 
+import contextlib
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -155,6 +157,78 @@ class TestNothingIsOverwritten:
         store.delete("a")
         put(store, "a", b"second")
         assert read(store, "a") == b"second"
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+class TestReplacing:
+    """The one exception to writing once: a file takes the place of another, proven before and at one stroke."""
+
+    @pytest.mark.parametrize("size", [0, 7, 3_000_001])
+    def test_the_new_bytes_are_there_and_nothing_aside(self, store: Store, size: int) -> None:
+        put(store, "a/b", b"old")
+        put(store, "a/c", b"other")
+        new = bytes(range(251)) * (size // 251 + 1)
+        store.replace(
+            "a/b", [new[:100], memoryview(new)[100:size]] if size > 100 else [new[:size]], size, digest(new[:size])
+        )
+        assert read(store, "a/b") == new[:size]
+        assert [path for path in paths(store) if not path.startswith("a/c")] == ["a/b"]
+        assert read(store, "a/c") == b"other"
+
+    def test_as_often_as_one_likes(self, store: Store) -> None:
+        put(store, "a", b"old")
+        for data in (b"newer", b"newest", b"newest"):
+            store.replace("a", [data], len(data), digest(data))
+            assert read(store, "a") == data
+
+    def test_what_is_not_there_is_not_made(self, store: Store) -> None:
+        put(store, "a/b", b"old")
+        for path in ("a/c", "z/z"):
+            with pytest.raises(NotFoundError):
+                store.replace(path, [b"new"], 3, digest(b"new"))
+        assert paths(store) == ["a/b"]
+
+    def test_bytes_that_are_not_those_announced_leave_the_old_file(self, store: Store) -> None:
+        put(store, "a", b"old")
+        with pytest.raises(RefusedError):
+            store.replace("a", [b"new"], 3, digest(b"NEW"))
+        with pytest.raises(ValueError, match="3 bytes came where 4"):
+            store.replace("a", [b"new"], 4, digest(b"new"))
+        assert read(store, "a") == b"old"
+        assert paths(store) == ["a"]
+
+    def test_data_that_fails_leaves_the_old_file(self, store: Store) -> None:
+        def broken() -> Iterator[bytes]:
+            yield b"x" * 100_000
+            raise RuntimeError("the power is gone")
+
+        put(store, "a", b"old")
+        with pytest.raises(RuntimeError):
+            store.replace("a", broken(), 200_000, digest(b""))
+        assert read(store, "a") == b"old"
+        assert paths(store) == ["a"]
+
+    def test_readers_find_the_old_file_or_the_new_one_whole(self, store: Store) -> None:
+        put(store, "a", b"0" * 100_000)
+        seen: set[bytes] = set()
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.is_set():
+                with contextlib.suppress(ChangedError):
+                    seen.add(read(store, "a"))
+
+        with ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(watch)
+            for number in range(8):
+                data = bytes([49 + number]) * (100_000 + number)
+                store.replace("a", [data], len(data), digest(data))
+            done.set()
+            watching.result()
+        assert all(data == data[:1] * (100_000 + max(0, data[0] - 49)) for data in seen)
 
 
 class TestNothingIsVisibleBeforeItIsWhole:

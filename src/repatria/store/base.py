@@ -73,6 +73,15 @@ class Store(Protocol):
         far as the store can hold them (a symlink is made, never followed).
         """
 
+    def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
+        """Put `size` bytes in the place of a file: whoever reads finds the old file or the new one, each whole.
+
+        The new bytes lie aside and are read back there, against `sha256`, before they take the place; durable when this
+        returns, and as safe to repeat as to be cut off. NotFoundError if no file is there. RefusedError, with the file
+        untouched, if the store keeps what it has (Object Lock, no right to overwrite) or cannot replace at one stroke.
+        For the one thing that is ever written twice: the files of a bundle whose recipients change.
+        """
+
     def delete(self, path: str) -> None:
         """Remove one object; one that is not there is no error."""
 

@@ -94,6 +94,36 @@ def read_only(store: str, role: Role) -> RefusedError:
     )
 
 
+def not_kept(store: str, role: Role) -> RefusedError:
+    """Tell that what was written aside came back altered."""
+    return RefusedError(
+        _(
+            "{store} does not keep what it is given: new bytes came back altered. The file in their place is untouched."
+        ).format(store=store),
+        advice=_("Have the disks and memory there checked, then run the same command again."),
+        role=role,
+    )
+
+
+def locked(path: str, store: str, role: Role) -> RefusedError:
+    """Tell that the store keeps an object as it is for a time, or for good."""
+    return RefusedError(
+        _("{path} in {store} is locked (Object Lock): it cannot be replaced.").format(path=path, store=store),
+        advice=_("Wait until its retention is over, or copy the dataset anew to a target without a lock."),
+        public=False,
+        role=role,
+    )
+
+
+def irreplaceable(store: str, role: Role) -> RefusedError:
+    """Tell that the store cannot put one file in the place of another at one stroke."""
+    return RefusedError(
+        _("{store} cannot replace a file at one stroke; nothing was changed.").format(store=store),
+        advice=_("Use a server that knows posix-rename@openssh.com, as OpenSSH does."),
+        role=role,
+    )
+
+
 def full(store: str, role: Role) -> FullError:
     """Tell that no room is left."""
     return FullError(

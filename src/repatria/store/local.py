@@ -23,6 +23,7 @@ from repatria.store.local_files import (
     FILE,
     NEW_FILE,
     PinnedFile,
+    digest_of,
     hold,
     keep,
     keep_unopened,
@@ -95,6 +96,20 @@ class LocalStore:
                 return
             with self._folder(names[:-1], create=True) as folder:
                 _make(names[-1], folder, like)
+                os.fsync(folder)
+
+    def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
+        """Write aside, flush to the disk, read back, then rename over the file; its rights stay."""
+        names = components(path, self.role)
+        with self._told(path), self._folder(names[:-1]) as folder:
+            old = os.stat(names[-1], dir_fd=folder, follow_symlinks=False)
+            if not modes.S_ISREG(old.st_mode):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            like = Object(path, size, mode=modes.S_IMODE(old.st_mode))
+            with self._aside() as aside, self._written(aside, data, size, like) as aside_name:
+                if digest_of(aside_name, aside) != sha256:
+                    raise failures.not_kept(self.uri, self.role)
+                os.rename(aside_name, names[-1], src_dir_fd=aside, dst_dir_fd=folder)
                 os.fsync(folder)
 
     def delete(self, path: str) -> None:
@@ -179,24 +194,32 @@ class LocalStore:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
     def _put_file(self, names: Sequence[str], data: Iterable[Buffer], size: int, like: Object | None) -> None:
+        with (
+            self._aside() as aside,
+            self._written(aside, data, size, like) as aside_name,
+            self._folder(names[:-1], create=True) as folder,
+        ):
+            link_new(aside_name, aside, names[-1], folder)
+            os.fsync(folder)
+
+    @contextmanager
+    def _written(self, aside: int, data: Iterable[Buffer], size: int, like: Object | None) -> Iterator[str]:
+        """Write a file aside and flush it to the disk; its name there is gone at the end, whatever became of it."""
         aside_name = secrets.token_hex(16)
-        with self._aside() as aside:
-            file = os.open(aside_name, NEW_FILE, 0o666, dir_fd=aside)
-            try:
-                with os.fdopen(file, "wb", buffering=0):
-                    hold(file)
-                    written = sum(write_whole(file, chunk) for chunk in data)
-                    if written != size:
-                        raise ValueError(f"{written} bytes came where {size} were announced")
-                    if like:
-                        keep(file, like)
-                    os.fsync(file)
-                with self._folder(names[:-1], create=True) as folder:
-                    link_new(aside_name, aside, names[-1], folder)
-                    os.fsync(folder)
-            finally:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(aside_name, dir_fd=aside)
+        file = os.open(aside_name, NEW_FILE, 0o666, dir_fd=aside)
+        try:
+            with os.fdopen(file, "wb", buffering=0):
+                hold(file)
+                written = sum(write_whole(file, chunk) for chunk in data)
+                if written != size:
+                    raise ValueError(f"{written} bytes came where {size} were announced")
+                if like:
+                    keep(file, like)
+                os.fsync(file)
+                yield aside_name
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(aside_name, dir_fd=aside)
 
     @contextmanager
     def _aside(self) -> Iterator[int]:

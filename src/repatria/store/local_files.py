@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import stat as modes
 import time
@@ -117,6 +118,12 @@ def link_new(aside_name: str, aside: int, name: str, folder: int) -> None:
         if exists(name, folder):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
         os.rename(aside_name, name, src_dir_fd=aside, dst_dir_fd=folder)
+
+
+def digest_of(name: str, folder: int) -> bytes:
+    """Return the SHA-256 of a file in an open folder."""
+    with os.fdopen(os.open(name, FILE, dir_fd=folder), "rb", buffering=0) as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def write_whole(file: int, chunk: Buffer) -> int:

@@ -1,5 +1,6 @@
 """Objects in this process's memory, `memory://`: for tests, through the same protocol as every other store."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -97,12 +98,27 @@ class MemoryStore:
             raise self._unreachable()
         if path in self._kept:
             raise failures.already_exists(path, self.uri, self.role)
-        content = b"".join(bytes(chunk) for chunk in data)
-        if len(content) != size:
-            raise ValueError(f"{len(content)} bytes came where {size} were announced")
-        if content and faults.corrupt(path):
-            content = bytes([content[0] ^ 1]) + content[1:]
-        self._keep(path, content, like)
+        self._keep(path, self._content(path, data, size), like)
+        if number in faults.lose_replies:
+            raise self._unreachable()
+
+    def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
+        """Keep other bytes under a path, unless a fault of puts is due."""
+        faults = self.faults
+        faults.before_put(path)
+        with self._lock:
+            faults.puts += 1
+            number = faults.puts
+        if number in faults.fail_puts:
+            raise self._unreachable()
+        old = self._get(path).object
+        content = self._content(path, data, size)
+        if hashlib.sha256(content).digest() != sha256:
+            raise failures.not_kept(self.uri, self.role)
+        written = time.time_ns()
+        new = replace(old, size=size, mtime_ns=written, version=f"{written}-{size}", checksum=None)
+        with self._lock:
+            self._kept[path] = _Kept(new, content)
         if number in faults.lose_replies:
             raise self._unreachable()
 
@@ -113,6 +129,14 @@ class MemoryStore:
 
     def close(self) -> None:
         """Keep everything: what is stored outlives the connection, as elsewhere."""
+
+    def _content(self, path: str, data: Iterable[Buffer], size: int) -> bytes:
+        content = b"".join(bytes(chunk) for chunk in data)
+        if len(content) != size:
+            raise ValueError(f"{len(content)} bytes came where {size} were announced")
+        if content and self.faults.corrupt(path):
+            content = bytes([content[0] ^ 1]) + content[1:]
+        return content
 
     def _keep(self, path: str, content: bytes, like: Object | None) -> None:
         written = time.time_ns()

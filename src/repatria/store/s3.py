@@ -25,6 +25,7 @@ from repatria.store.paths import UnholdableNameError
 from repatria.store.resuming import Resuming
 from repatria.store.s3_client import CONNECTIONS, Service, make_client, of_connection, reply_of, service_of, told
 from repatria.store.s3_put import Putter, TakenError
+from repatria.store.s3_replace import LockedKeyError, NotKeptError, Replacer
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -73,6 +74,7 @@ class S3Store:
         self._service = service
         self._lock = threading.Lock()
         self._putter: Putter | None = None
+        self._replacer: Replacer | None = None
 
     def list(self, prefix: str = "", *, enter: Callable[[str], bool] | None = None) -> Iterator[Object]:  # noqa: ARG002 -- a bucket has no folders
         """Yield objects in order of their keys, a page at a time."""
@@ -131,6 +133,19 @@ class S3Store:
                 self._open().put(key, data, size, like)
         except TakenError as error:
             raise failures.already_exists(path, self.uri, self.role) from error
+
+    def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
+        """Put aside, read back, then have the service copy it over the key; a locked object is refused first."""
+        putter = self._open()
+        with self._lock:
+            self._replacer = replacer = self._replacer or Replacer(putter, self._prefix)
+        try:
+            with self._told(path):
+                replacer.replace(self._key(path), data, size, sha256)
+        except LockedKeyError as error:
+            raise failures.locked(path, self.uri, self.role) from error
+        except NotKeptError as error:
+            raise failures.not_kept(self.uri, self.role) from error
 
     def delete(self, path: str) -> None:
         """Delete the object (in a bucket that keeps versions, its latest)."""

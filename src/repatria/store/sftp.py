@@ -95,6 +95,12 @@ class SftpStore:
             else:
                 self._tree.make(connection.session, names, like)
 
+    def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
+        """Write aside, flush, read back, then rename over the file."""
+        names = components(path, self.role)
+        with self._pool.lend() as connection, self._tree.told(path):
+            self._tree.replace_file(connection.session, names, data, size, sha256)
+
     def delete(self, path: str) -> None:
         """Remove a file, a symlink or an empty folder."""
         components(path, self.role)

@@ -1,6 +1,7 @@
 """Files and folders of one SFTP server: what is there, what is laid aside, what is put in place."""
 
 import contextlib
+import hashlib
 import secrets
 import stat as modes
 import time
@@ -86,6 +87,28 @@ class Tree:
             self._write(session, aside, data, size, like)
             self.make_folders(session, names[:-1])
             self._rename(session, aside, path)
+        except BaseException:
+            with contextlib.suppress(StatusError, *BROKEN):
+                session.remove(aside)
+            raise
+        self._flush_folder(session, "/".join(names[:-1]))
+
+    def replace_file(
+        self, session: Session, names: Sequence[str], data: Iterable[Buffer], size: int, sha256: bytes
+    ) -> None:
+        """Write aside, flush, read back, and rename over the file; its rights stay."""
+        path = "/".join(names)
+        old = session.lstat(self.full(path))
+        if _kind(old) is not ObjectKind.FILE:
+            raise failures.not_found(path, self.uri, self.role)
+        if not session.can_replace:
+            raise failures.irreplaceable(self.uri, self.role)
+        aside = self._aside(session) + secrets.token_hex(16).encode()
+        try:
+            self._write(session, aside, data, size, object_of(path, Attributes(mode=old.mode)))
+            if _digest_of(session, aside, size) != sha256:
+                raise failures.not_kept(self.uri, self.role)
+            session.rename_over(aside, self.full(path))
         except BaseException:
             with contextlib.suppress(StatusError, *BROKEN):
                 session.remove(aside)
@@ -248,6 +271,17 @@ def object_of(path: str, attributes: Attributes, target: bytes = b"") -> Object:
         group=None if attributes.gid is None else str(attributes.gid),
         link_target=target.decode("utf-8", "surrogateescape") if kind is ObjectKind.SYMLINK else None,
     )
+
+
+def _digest_of(session: Session, name: bytes, size: int) -> bytes:
+    handle = session.open(name, READ)
+    try:
+        digest = hashlib.sha256()
+        for chunk in session.read(handle, 0, size):
+            digest.update(chunk)
+        return digest.digest()
+    finally:
+        session.close(handle)
 
 
 def is_folder(attributes: Attributes) -> bool:

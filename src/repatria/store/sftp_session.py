@@ -180,6 +180,15 @@ class Session:
         """Rename; StatusError if the new name is taken (OpenSSH links and unlinks, so that this has no race)."""
         self._ask(Kind.STATUS, Kind.RENAME, text(old) + text(new))
 
+    @property
+    def can_replace(self) -> bool:
+        """Whether the server can rename over a file."""
+        return b"posix-rename@openssh.com" in self.extensions
+
+    def rename_over(self, old: bytes, new: bytes) -> None:
+        """Rename, in one stroke in place of what has the new name (OpenSSH PROTOCOL, section 4.3)."""
+        self._ask(Kind.STATUS, Kind.EXTENDED, text(b"posix-rename@openssh.com") + text(old) + text(new))
+
     def make_folder(self, path: bytes) -> None:
         """Make a folder."""
         self._ask(Kind.STATUS, Kind.MKDIR, text(path) + struct.pack(">I", 0))

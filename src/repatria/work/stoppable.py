@@ -47,6 +47,10 @@ class StoppableStore:
         """Put as the store does; stopped, nothing is visible."""
         self._store.put(path, self._until_stopped(data), size, like=like)
 
+    def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
+        """Replace as the store does; stopped, the old file stays."""
+        self._store.replace(path, self._until_stopped(data), size, sha256)
+
     def delete(self, path: str) -> None:
         """Remove as the store does."""
         self._store.delete(path)
