@@ -1,5 +1,6 @@
 """From folders of scans to an archive: what is kept, what is skipped, what fails costs itself only."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from PIL import Image
 from repatria.bundle.rows import ObjectRow
 from repatria.errors import StoppedError, UsageError
 from repatria.ocr import reading, shelving
+from repatria.ocr.bordereau import parse_bordereau
 from repatria.ocr.digitise import Wishes
 from repatria.ocr.engine import choose_engine
+from repatria.ocr.show import Reference, find_page
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
 from tests.ocr.archives import DATASET, Archive
@@ -67,6 +70,43 @@ def test_the_index_tells_of_documents_and_pages(archive: Archive, boite: Path) -
     assert (first.page, second.page) == (1, 2)
     assert (first.width, first.height, first.dpi, first.words) == (1240, 620, 150.0, 4)
     assert first.text == "page de largeur 1984\n"
+
+
+def test_a_bordereau_describes_documents_and_what_is_missing_on_either_side_is_found(
+    archive: Archive, boite: Path
+) -> None:
+    bordereau = parse_bordereau(
+        "Cote;Intitulé;Dates extrêmes;Communicabilité;Boîte\n3 F 12;Épidémies;1949;50 ans;7\n3 F 13;Eau;;;\n".encode()
+    )
+    wishes = Wishes(FAKE, "Santé", bordereau, workers=1)
+    write_scans(boite / "3F12", p1__png=grey_page(200), p2__png=grey_page(210))
+    write_scans(boite, autre__png=grey_page(220))
+    result = archive.digitise(boite, wishes=wishes)
+    assert [(finding.kind, finding.path) for finding in result.findings] == [
+        ("missing", "3 F 13"),
+        ("unexpected", "boite/autre.png"),
+    ]
+    first, second, other = sorted(archive.documents(), key=lambda row: row.reference or "~")
+    assert {first.cote, second.cote} == {"boite/3F12/p1", "boite/3F12/p2"}
+    assert (first.reference, first.title, first.dates) == ("3 F 12", "Épidémies", "1949")
+    assert json.loads(first.description or "") == {
+        "fonds": "Santé",
+        "reference": "3 F 12",
+        "title": "Épidémies",
+        "dates": "1949",
+        "access": "50 ans",
+        "other": {"Boîte": "7"},
+    }
+    assert (other.reference, other.title, other.description) == (None, "autre", '{"fonds": "Santé"}')
+    with archive.chain() as chain:
+        pages = [find_page(chain, Reference("fonds", f"3 F 12/{number}")) for number in (1, 2)]
+        assert [page.document.cote for page in pages] == ["boite/3F12/p1", "boite/3F12/p2"]
+    (boite / "3F12" / "p1.png").unlink()
+    (boite / "3F12" / "p2.png").unlink()
+    assert [finding.path for finding in archive.digitise(boite, wishes=wishes).findings] == [
+        "3 F 13",
+        "boite/autre.png",
+    ]
 
 
 def test_pages_of_a_text_are_parted_by_form_feeds(archive: Archive, boite: Path) -> None:

@@ -158,6 +158,10 @@ class Index:
         """Yield the documents by number."""
         return self._documents(" ORDER BY number")
 
+    def document(self, number: int) -> DocumentRow | None:
+        """Return one document."""
+        return next(self._documents(" WHERE number = ?", (number,)), None)
+
     def documents_called(self, cote: str) -> list[DocumentRow]:
         """Return the documents of a cote, the newest first."""
         return list(self._documents(" WHERE cote = ? ORDER BY number DESC", (cote,)))

@@ -24,7 +24,8 @@ from repatria.progress import Unit
 
 if TYPE_CHECKING:
     from repatria.bundle.chain import Chain, Fate
-    from repatria.bundle.rows import ObjectRow
+    from repatria.bundle.reader import Bundle
+    from repatria.bundle.rows import DocumentRow, ObjectRow
 
 
 def register(app: typer.Typer) -> None:
@@ -62,10 +63,12 @@ def _register_ls(app: typer.Typer) -> None:
         ):
             found = size = 0
             with out.table("object", _object_columns(with_gone)) as table:
-                for row, fate in _chosen(chain, pattern, number, with_gone):
+                documents = _Documents()
+                for owner, row, fate in _chosen(chain, pattern, number, with_gone):
                     found += 1
                     size += row.size
-                    table.add(_object_cells(row, fate, with_gone), **_object_fields(row, fate))
+                    document = documents.of(owner, row) if out.json else {}
+                    table.add(_object_cells(row, fate, with_gone), **_object_fields(row, fate), **document)
         if not found and (pattern is not None or number is not None):
             raise UsageError(
                 _("No object of this bundle is meant by that."),
@@ -78,18 +81,39 @@ def _register_ls(app: typer.Typer) -> None:
 
 def _chosen(
     chain: "Chain", pattern: str | None, number: int | None, with_gone: bool
-) -> "Iterator[tuple[ObjectRow, Fate | None]]":
+) -> "Iterator[tuple[Bundle, ObjectRow, Fate | None]]":
     from repatria.bundle.pattern import path_filter
 
     if number is not None:
         found = chain.by_number(number)
         if found is not None:
-            yield found[1], None
+            yield (*found, None)
         return
     is_meant = path_filter(pattern, [source.name for source in chain.head.statement.sources])
-    for _bundle, row, fate in chain.history():
+    for bundle, row, fate in chain.history():
         if (fate.stands or with_gone) and is_meant(row.path):
-            yield row, fate
+            yield bundle, row, fate
+
+
+class _Documents:
+    """The documents of one bundle after another, by the objects that they consist of."""
+
+    def __init__(self) -> None:
+        self._bundle: Bundle | None = None
+        self._by_object: dict[int | None, DocumentRow] = {}
+
+    def of(self, bundle: "Bundle", row: "ObjectRow") -> dict[str, object]:
+        """Return what is told of the document that an object belongs to; nothing if it belongs to none."""
+        from repatria.ocr.description import description_of
+
+        if bundle is not self._bundle:
+            self._bundle = bundle
+            documents = [document for index in bundle.indexes() for document in index.documents()]
+            self._by_object = {number: document for document in documents for number in document.objects}
+        document = self._by_object.get(row.number)
+        if document is None:
+            return {}
+        return {"cote": document.cote, "title": document.title, "description": description_of(document)}
 
 
 def _object_columns(with_gone: bool) -> tuple[Column, ...]:

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,7 @@ from repatria.i18n import _, ngettext
 if TYPE_CHECKING:
     from repatria.bundle.statement import DatasetFacts
     from repatria.crypt.recipient import Recipient
+    from repatria.ocr.bordereau import Bordereau
     from repatria.ocr.digitise import DigitiseResult, Wishes
     from repatria.settings import Settings
     from repatria.source.base import ObjectSource
@@ -46,6 +47,10 @@ def register(app: typer.Typer) -> None:
         ] = None,
         signer: Annotated[Path | None, typer.Option("--signer", help=_("The key that signs."))] = None,
         fonds: Annotated[str | None, typer.Option("--fonds", metavar="TITLE", help=_("Title of the fonds."))] = None,
+        bordereau: Annotated[
+            Path | None,
+            typer.Option("--bordereau", metavar="CSV", help=_("The table that names and describes the dossiers.")),
+        ] = None,
         ocr_lang: Annotated[
             str | None, typer.Option("--ocr-lang", metavar="LANG", help=_("Languages of the pages: fra, or fra+ara."))
         ] = None,
@@ -65,11 +70,11 @@ def register(app: typer.Typer) -> None:
         settings = current_settings()
         if to is None:
             _refuse_with_manifest(recipient=recipient, id=dataset, signer=signer, endpoint=endpoint, profile=profile)
-            archive = _described(out, scans, settings, fonds, ocr_lang)
+            archive = _described(scans, settings, fonds, bordereau, ocr_lang)
         else:
-            given = _Given(to, tuple(recipient or ()), dataset, signer, fonds, ocr_lang, endpoint, profile)
+            given = _Given(to, tuple(recipient or ()), dataset, signer, fonds, bordereau, ocr_lang, endpoint, profile)
             archive = _named(scans, settings, given)
-        wishes = _wishes(archive, again=again, workers=workers)
+        wishes = _wishes(out, archive, again=again, workers=workers)
         return _digitise(out, archive, wishes, settings)
 
 
@@ -82,6 +87,7 @@ class _Given:
     dataset: str | None
     signer: Path | None
     fonds: str | None
+    bordereau: Path | None
     languages: str | None
     endpoint: str | None
     profile: str | None
@@ -98,6 +104,7 @@ class _Archive:
     signer: Path | None
     volume_size: int
     fonds: str
+    bordereau: Path | None
     languages: str
 
 
@@ -147,7 +154,7 @@ def _digitise(out: Output, archive: _Archive, wishes: "Wishes", settings: "Setti
 
 
 def _described(
-    out: Output, scans: Sequence[str], settings: "Settings", fonds: str | None, languages: str | None
+    scans: Sequence[str], settings: "Settings", fonds: str | None, bordereau: Path | None, languages: str | None
 ) -> _Archive:
     """Return the archive of a manifest with an [archive] table."""
     from repatria.cli.context import find_manifest, open_target
@@ -166,8 +173,6 @@ def _described(
             _("{dataset} is no archive of scans: its manifest has no [archive] table.").format(dataset=manifest.id),
             advice=_("Add [archive] to it, or copy it as it is: repatria copy {dataset}").format(dataset=manifest.id),
         )
-    if manifest.archive.bordereau is not None:
-        out.warn(_("The bordereau is not used yet: dossiers are called by their folders."))
     return _Archive(
         facts=dataset_facts(manifest),
         sources=open_sources(manifest),
@@ -176,6 +181,7 @@ def _described(
         signer=manifest.encryption.signer,
         volume_size=manifest.transfer.volume_size,
         fonds=fonds if fonds is not None else manifest.archive.fonds or manifest.title,
+        bordereau=bordereau or manifest.archive.bordereau,
         languages=languages or manifest.archive.ocr_lang,
     )
 
@@ -222,19 +228,53 @@ def _named(scans: Sequence[str], settings: "Settings", given: _Given) -> _Archiv
         signer=given.signer or settings.signer,
         volume_size=DEFAULT_VOLUME_SIZE,
         fonds=given.fonds or "",
+        bordereau=given.bordereau,
         languages=given.languages or DEFAULT_LANGUAGES,
     )
 
 
-def _wishes(archive: _Archive, *, again: bool, workers: int | None) -> "Wishes":
-    """Choose the engine, before any work."""
+def _wishes(out: Output, archive: _Archive, *, again: bool, workers: int | None) -> "Wishes":
+    """Choose the engine and read the bordereau, before any work."""
     from repatria.ocr.digitise import Wishes
     from repatria.ocr.engine import choose_engine, languages_of
 
     engine = choose_engine(languages_of(archive.languages))
-    if workers is None:
-        return Wishes(engine, archive.fonds, again)
-    return Wishes(engine, archive.fonds, again, workers)
+    bordereau = _read_bordereau(out, archive.bordereau) if archive.bordereau is not None else None
+    wishes = Wishes(engine, archive.fonds, bordereau, again)
+    return wishes if workers is None else replace(wishes, workers=workers)
+
+
+def _read_bordereau(out: Output, file: Path) -> "Bordereau":
+    """Read the bordereau, and say how it was read: a wrong guess must be seen."""
+    from repatria.cli.quantity import number_text
+    from repatria.ocr.bordereau import load_bordereau
+
+    bordereau = load_bordereau(file)
+    count = len(bordereau.entries)
+    out.say(
+        ngettext(
+            "Bordereau {file}: {count} row, read as {encoding} with columns parted by {delimiter}.",
+            "Bordereau {file}: {count} rows, read as {encoding} with columns parted by {delimiter}.",
+            count,
+        ).format(
+            file=file.name,
+            count=number_text(count),
+            encoding=bordereau.encoding,
+            delimiter={"\t": _("tabs")}.get(bordereau.delimiter, f"`{bordereau.delimiter}`"),
+        )
+    )
+    if bordereau.others:
+        others = ", ".join(bordereau.others)
+        out.say(_("These columns are kept without being understood: {columns}.").format(columns=others))
+    out.record(
+        "bordereau",
+        file=str(file),
+        rows=count,
+        encoding=bordereau.encoding,
+        delimiter=bordereau.delimiter,
+        others=list(bordereau.others),
+    )
+    return bordereau
 
 
 def _id_of(folders: Sequence[Path]) -> str:

@@ -139,6 +139,7 @@ def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int, *, said: bool) ->
             cote=hit.cote,
             dossier=hit.dossier,
             title=hit.title,
+            description=hit.description,
             page=hit.page,
             confidence=None if hit.confidence is None else round(hit.confidence, 1),
             snippet=hit.snippet,
@@ -146,7 +147,12 @@ def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int, *, said: bool) ->
             nearly=hit.nearly,
         )
         sure = "" if hit.confidence is None else _("confidence {percent} %").format(percent=round(hit.confidence))
-        facts = [hit.dossier, _("page {page}").format(page=hit.page), sure, _("misread letters") if hit.nearly else ""]
+        facts = [
+            *_called(hit),
+            _("page {page}").format(page=hit.page),
+            sure,
+            _("misread letters") if hit.nearly else "",
+        ]
         out.text(f"{hit.reference}   {', '.join(fact for fact in facts if fact)}")
         out.text(f"    {hit.snippet}")
     found = ngettext("{count} page found.", "{count} pages found.", len(hits)).format(count=number_text(len(hits)))
@@ -155,6 +161,14 @@ def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int, *, said: bool) ->
     if said:
         out.say(found)
     out.summary(hits=len(hits), next=f"repatria show '{hits[0].reference}'" if hits else None)
+
+
+def _called(hit: "Hit") -> list[str]:
+    """Return how people call the dossier: by the archivist's cote, title and dates, else by its folder."""
+    reference = str(hit.description.get("reference", ""))
+    if not reference:
+        return [hit.dossier]
+    return [f"{reference} {hit.title}", str(hit.description.get("dates", ""))]
 
 
 def _register_show(app: typer.Typer) -> None:
@@ -266,6 +280,7 @@ def _bytes_of(found: "FoundPage", form: "Form") -> bytes:
 
 def _deliver(out: Output, data: bytes, found: "FoundPage", form: "Form", output: Path | None) -> None:
     from repatria.cli.output_file import output_file
+    from repatria.ocr.description import description_of
 
     if output is None:
         with results_written():
@@ -275,5 +290,14 @@ def _deliver(out: Output, data: bytes, found: "FoundPage", form: "Form", output:
     with output_file(output) as file:
         file.write(data)
     out.say(_("Written in clear: {file}. Who can read it can read the page.").format(file=output))
-    out.record("shown", file=str(output), form=str(form), page=found.page.page, bytes=len(data))
+    out.record(
+        "shown",
+        file=str(output),
+        form=str(form),
+        cote=found.document.cote,
+        title=found.document.title,
+        description=description_of(found.document),
+        page=found.page.page,
+        bytes=len(data),
+    )
     out.summary(bundle=found.bundle.uri)

@@ -1,9 +1,8 @@
 """Digitising: scans become documents in an archive's bundle; each finished document is safe, whatever happens next."""
 
 import hashlib
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -12,10 +11,13 @@ from pathlib import Path
 from repatria.errors import ChangedError, NotFoundError, RefusedError, StoppedError
 from repatria.i18n import _, ngettext
 from repatria.model import Finding, FindingKind, ObjectKind
+from repatria.ocr.bordereau import Bordereau, Entry
+from repatria.ocr.description import Description
 from repatria.ocr.engine import EngineChoice
 from repatria.ocr.intake import LARGEST_SCAN, Scan, Shelf, list_scans, shelves
 from repatria.ocr.isolation import Children
 from repatria.ocr.reading import Reader, ReadScan, Trouble
+from repatria.ocr.reconciling import reconcile
 from repatria.ocr.seen import SeenScans
 from repatria.ocr.shelving import Finished, Shelving, version_of
 from repatria.progress import SILENT, Progress, Unit
@@ -39,6 +41,8 @@ class Wishes:
     engine: EngineChoice
     fonds: str = ""
     """Title of the fonds."""
+    bordereau: Bordereau | None = None
+    """What describes the dossiers."""
     again: bool = False
     """Read pages of PDFs though they have a good text of their own."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -86,14 +90,22 @@ def digitise(
         reader = Reader(
             wishes.engine, pages, children, patience.stop, wishes.again, counted.inspected, progress.advance
         )
-        batch = _Batch(run, wishes, reader, SeenScans(seen_file, run.catalogue), patience)
-        batch.digitise(list_scans(sources), counted)
+        seen = SeenScans(seen_file, run.catalogue)
+        batch = _Batch(run, wishes, reader, seen, patience)
+        scans = list_scans(sources)
+        batch.digitise(scans, counted)
     result = batch.result
     progress.start(_("Finishing the bundle"), None, Unit.OBJECTS)
     result.uri = run.finish(result.findings)
     result.findings += run.findings
+    if wishes.bordereau is not None:
+        result.findings += reconcile(wishes.bordereau, [scan.path for scan in scans], _archived(seen))
     progress.finish()
     return result
+
+
+def _archived(seen: SeenScans) -> Callable[[Entry], bool]:
+    return lambda entry: seen.holds_reference(entry.description.reference)
 
 
 class _Counted:
@@ -143,7 +155,6 @@ class _Batch:
         self._digests: set[bytes] = set()
         self._safe = 0
         self.result = DigitiseResult()
-        self._description = json.dumps({"fonds": wishes.fonds}, ensure_ascii=False) if wishes.fonds else None
 
     def digitise(self, scans: Sequence[Scan], counted: "_Counted") -> None:
         """Read what is new; on a stop, what is finished is stored before StoppedError is raised."""
@@ -234,7 +245,8 @@ class _Batch:
                 derived=read.derived,
                 pages=read.pages,
                 languages=self._wishes.engine.languages,
-                description=self._description,
+                description=self._description_of(work.scan.path),
+                fonds=self._wishes.fonds,
             )
         )
         self.result.documents += 1
@@ -242,6 +254,11 @@ class _Batch:
         self.result.flagged += sum(bool(NEEDS_AN_EYE & set(page.flags)) for page in read.pages)
         for trouble in read.troubles:
             self._fail(work, trouble.detail, number=original, page=trouble.page)
+
+    def _description_of(self, path: str) -> Description | None:
+        bordereau = self._wishes.bordereau
+        entries = bordereau.above(path) if bordereau is not None else []
+        return entries[-1].description if entries else None
 
     def _fail(self, work: _Work, detail: str, *, number: int | None = None, page: int | None = None) -> None:
         number = self._run.next_object_number() if number is None else number
@@ -253,6 +270,8 @@ class _Batch:
     def _remember(self, finished: Finished) -> None:
         """Note, in the thread that stores, that a document is safe at the target."""
         self._safe += 1
+        if finished.description is not None:
+            self._seen.add_reference(finished.description.reference)
         self._seen.add(finished.original)
 
     def _told(self, error: StoppedError) -> StoppedError:

@@ -2,14 +2,15 @@
 
 import heapq
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from repatria.bundle.chain import Chain
 from repatria.bundle.index import Index
 from repatria.bundle.reader import Bundle
-from repatria.bundle.rows import PAGES_PER_DOCUMENT
+from repatria.bundle.rows import PAGES_PER_DOCUMENT, DocumentRow
+from repatria.ocr.description import description_of
 from repatria.ocr.folding import Token, tokens
 from repatria.ocr.query import Query
 
@@ -28,7 +29,6 @@ _FOUND = (  # words as written weigh more than their stems
 )
 _NEARLY = "SELECT rowid, bm25(pages_grams) AS score FROM pages_grams WHERE pages_grams MATCH ? ORDER BY score, rowid"
 _PAGE = "SELECT text, confidence FROM pages WHERE document=? AND page=?"
-_DOCUMENT = "SELECT cote, dossier, coalesce(title, '') FROM documents WHERE number=?"
 _NEWER = "SELECT 1 FROM documents WHERE cote=? AND number>? LIMIT 1"
 
 
@@ -41,6 +41,8 @@ class Hit:
     cote: str
     dossier: str
     title: str
+    description: Mapping[str, object]
+    """What the archivist says of the document (docs/formats/index.md); may be empty."""
     page: int
     confidence: float | None
     """Of the page's words, 0..100."""
@@ -134,9 +136,7 @@ class _Page:
     number: int
     text: str
     confidence: float | None
-    cote: str
-    dossier: str
-    title: str
+    document: DocumentRow
 
     def tokens(self) -> list[Token]:
         return list(tokens(self.text))
@@ -146,9 +146,10 @@ class _Page:
         return Hit(
             dataset=self.bundle.dataset_id,
             bundle=self.bundle.bundle_id,
-            cote=self.cote,
-            dossier=self.dossier,
-            title=self.title,
+            cote=self.document.cote,
+            dossier=self.document.dossier,
+            title=self.document.title or "",
+            description=description_of(self.document),
             page=self.number,
             confidence=self.confidence,
             snippet=snippet(self.text, found),
@@ -184,16 +185,15 @@ class _Found:
     def page(self) -> _Page | None:
         """Read the page; None if a later document took the place of its own."""
         place = self.place
-        told = next(place.index.query(_DOCUMENT, (self.document,)), None)
-        if told is None:
+        document = place.index.document(self.document)
+        if document is None:
             return None
-        cote, dossier, title = map(str, told)
-        newer = (index.query(_NEWER, (cote, self.document)) for index in (place.index, *place.later))
+        newer = (index.query(_NEWER, (document.cote, self.document)) for index in (place.index, *place.later))
         if any(next(rows, None) is not None for rows in newer):
             return None
         for text, confidence in place.index.query(_PAGE, (self.document, self.number)):
             sure = confidence if isinstance(confidence, float) else None
-            return _Page(place.bundle, self.number, str(text), sure, cote, dossier, title)
+            return _Page(place.bundle, self.number, str(text), sure, document)
         return None
 
 

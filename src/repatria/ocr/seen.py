@@ -1,7 +1,8 @@
 """Which files this machine need not read again: those that it digitised as they are now.
 
 A file of keyed hashes in the dataset's state folder, appended to. It saves time only: what it wrongly lacks is read and
-then known by its digest; what it holds counts only while the archive still has the scan.
+then known by its digest; what it holds counts only while the archive still has the scan. It also knows which cotes of a
+bordereau have documents.
 """
 
 from contextlib import suppress
@@ -34,7 +35,17 @@ class SeenScans:
 
     def add(self, told: Object) -> None:
         """Remember a file whose documents are stored."""
-        record = self._record(told)
+        self._keep(self._record(told))
+
+    def holds_reference(self, reference: str) -> bool:
+        """Return whether documents of an archivist's reference were stored."""
+        return self._reference(reference) in self._records
+
+    def add_reference(self, reference: str) -> None:
+        """Remember that a document of an archivist's reference is stored."""
+        self._keep(self._reference(reference))
+
+    def _keep(self, record: bytes) -> None:
         if len(record) != _RECORD or record in self._records:
             return
         if self._torn:
@@ -46,3 +57,7 @@ class SeenScans:
 
     def _record(self, told: Object) -> bytes:
         return self._catalogue.path_mark(told.path) + self._catalogue.fingerprint(told)
+
+    def _reference(self, reference: str) -> bytes:
+        # No path holds a NUL, so that no file is taken for a reference.
+        return self._catalogue.path_mark(f"reference\x00{reference}") + self._catalogue.path_mark("reference\x00")

@@ -13,6 +13,7 @@ from typing import Self
 from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.bundle.volume import CUT_ABOVE, VolumeBuilder, largest_part, member_overhead, member_span
 from repatria.model import Object
+from repatria.ocr.description import Description, described
 from repatria.ocr.document import Derived
 from repatria.ocr.folding import indexed_grams, indexed_stems
 from repatria.ocr.intake import Shelf
@@ -37,8 +38,10 @@ class Finished:
     derived: Derived = field(repr=False)
     pages: tuple[PageText, ...]
     languages: tuple[str, ...]
-    description: str | None
-    """JSON."""
+    description: Description | None = None
+    """What the archivist says of it, if anything."""
+    fonds: str = ""
+    """Title of the fonds."""
 
 
 def version_of(sha256: bytes) -> str:
@@ -92,14 +95,15 @@ class Shelving:
         kept = replace(told, path=shelf.original, version=version_of(finished.sha256), size=len(finished.data))
         original = self._place(finished, (kept, finished.data))
         confidences = [page.confidence for page in finished.pages if page.confidence is not None]
+        told_of = finished.description
         self._documents.append(
             DocumentRow(
                 number=number,
                 cote=shelf.cote,
                 dossier=shelf.dossier,
-                title=shelf.title,
-                dates=None,
-                description=finished.description,
+                title=(told_of.title if told_of else "") or shelf.title,
+                dates=(told_of.dates if told_of else "") or None,
+                description=described(told_of, finished.fonds),
                 original=original,
                 pdf=pdf,
                 text=text,
@@ -107,6 +111,7 @@ class Shelving:
                 pages=len(finished.pages),
                 languages="+".join(finished.languages),
                 confidence=sum(confidences) / len(confidences) if confidences else None,
+                reference=told_of.reference if told_of else None,
             )
         )
         self._pages += [page_row(number, page, finished.languages) for page in finished.pages]

@@ -1,0 +1,294 @@
+"""The archivist's bordereau: a CSV table with a row for each dossier or document, and which scans a row is about.
+
+Spreadsheets write CSV in many ways. What cannot be told for certain (encoding, delimiter, where the header is) is
+refused with its line, never guessed; what was read is said.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from posixpath import splitext
+
+from repatria.errors import UsageError
+from repatria.i18n import _
+from repatria.ocr.description import ELEMENTS, Description
+from repatria.ocr.folding import fold
+from repatria.reasons import reason_of
+
+DELIMITERS = (";", ",", "\t")
+LARGEST = 64 << 20
+"""Bytes of a bordereau."""
+HEADER_WITHIN = 30
+"""Lines: a spreadsheet may have titles above its header."""
+CONTEXT_LEVELS = frozenset({"fonds", "sous fonds", "serie", "sous serie", "series", "subfonds", "subseries"})
+"""Levels whose rows describe what dossiers belong to: no folder of scans is expected for them."""
+
+_MARKED = (("utf-16", "UTF-16"),)
+_UNMARKED = (("utf-8-sig", "UTF-8"), ("windows-1252", "Windows-1252"))
+_TOP = 2  # components of a file's path in the folder that was given
+_SCAN_ENDING = re.compile(r"\.(?:tiff?|jpe?g|png|jp2|j2k|pdf)$", re.IGNORECASE)
+_WORD = re.compile(r"\d+|[^\W\d_]+")
+_HEADERS: Mapping[str, tuple[str, ...]] = {
+    "reference": (
+        "cote",
+        "cotes",
+        "reference",
+        "cote reference",
+        "reference cote",
+        "reference code",
+        "ref",
+        "cotation",
+    ),
+    "title": ("intitule", "intitule analyse", "titre", "analyse", "objet", "libelle", "designation", "title"),
+    "dates": ("dates extremes", "date extreme", "dates limites", "dates", "date", "periode"),
+    "level": ("niveau", "niveau de description", "level", "level of description"),
+    "extent": ("importance materielle", "importance materielle et support", "metrage", "volume", "extent"),
+    "creator": ("producteur", "nom du producteur", "service producteur", "service versant", "origine", "creator"),
+    "scope": ("portee et contenu", "presentation du contenu", "contenu", "description", "resume", "scope and content"),
+    "access": ("communicabilite", "conditions d acces", "acces", "delai de communicabilite", "access", "conditions"),
+    "language": ("langue", "langues", "langue des documents", "language"),
+    "notes": ("notes", "note", "observations", "observation", "remarques", "commentaires", "commentaire"),
+    "place": ("fichier", "fichiers", "nom du fichier", "chemin", "repertoire", "file", "path", "folder"),
+    "begin": ("date de debut", "date debut", "debut", "date initiale", "annee de debut", "start date"),
+    "end": ("date de fin", "date fin", "fin", "date finale", "annee de fin", "end date"),
+}
+"""Headers without accents, case and punctuation, by what stands below them; the likelier first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row."""
+
+    line: int
+    """Where it begins in the file, from 1."""
+    description: Description
+    place: str = ""
+    """The file or folder of scans that it names, if the bordereau has a column for that."""
+
+    @property
+    def key(self) -> str:
+        """What the name of its folder or file amounts to."""
+        return key_of(_SCAN_ENDING.sub("", self.place) or self.description.reference)
+
+    @property
+    def is_context(self) -> bool:
+        """Whether it describes what dossiers belong to, rather than a dossier."""
+        return " ".join(_words(self.description.level)) in CONTEXT_LEVELS
+
+
+@dataclass(frozen=True, slots=True)
+class Bordereau:
+    """A bordereau as it was read."""
+
+    encoding: str
+    """`UTF-8`, `UTF-16` or `Windows-1252`."""
+    delimiter: str
+    entries: tuple[Entry, ...]
+    unnamed: tuple[int, ...] = ()
+    """Lines of rows that say something and have no cote."""
+    others: tuple[str, ...] = ()
+    """Headers of columns that are no element of ISAD(G); they are kept."""
+    _by_key: dict[str, Entry] = field(default_factory=dict, compare=False, repr=False)
+    _by_reference: dict[str, Entry] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note which names mean which row; UsageError if one name means two."""
+        for entry in self.entries:
+            for names, key in ((self._by_key, entry.key), (self._by_reference, key_of(entry.description.reference))):
+                earlier = names.setdefault(key, entry)
+                if earlier is not entry:
+                    raise _refused(
+                        _("Lines {first} and {second} of the bordereau mean the same folder: {reference}.").format(
+                            first=earlier.line, second=entry.line, reference=entry.description.reference
+                        ),
+                        _("Give each row a cote of its own; spaces and punctuation do not tell two apart."),
+                    )
+
+    def above(self, path: str) -> list[Entry]:
+        """Return the rows that a scan belongs to, the last the closest: see `docs/adr/bordereau.md`.
+
+        From the outermost folder inwards, a row is meant by the folder whose name (or the end of whose path) is its
+        cote; once one is found, a name below it counts only if it continues that cote: a page `1.tif` in the folder
+        `3F12` is no dossier `1`. Nor is it in a folder `vrac`: a bare number counts as a file's name at the top only.
+        """
+        components = [key_of(component) for component in splitext(path)[0].split("/")]
+        found: list[Entry] = []
+        for end in range(1, len(components) + 1):
+            for start in range(end):
+                key = "-".join(filter(None, components[start:end]))
+                if key.isdigit() and end == len(components) > _TOP:
+                    continue
+                entry = self._by_key.get(key)
+                if entry is not None and (not found or entry.key.startswith(f"{found[-1].key}-")):
+                    found.append(entry)
+                    break
+        return found
+
+    def referred(self, reference: str) -> Entry | None:
+        """Return the row of a cote, however it is punctuated."""
+        return self._by_reference.get(key_of(reference))
+
+
+def key_of(name: str) -> str:
+    """Return what a cote and the name of a folder have in common: `3 F 12/45` may lie in `3F12_045`."""
+    return "-".join(_words(name))
+
+
+def load_bordereau(file: Path) -> Bordereau:
+    """Read a bordereau; UsageError says what is wrong with it and where."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(
+            _("The bordereau {file} cannot be read: {reason}. Nothing was done.").format(
+                file=file, reason=reason_of(error)
+            ),
+            advice=_("Check the path and the rights; quote names with spaces."),
+        ) from error
+    return parse_bordereau(data)
+
+
+def parse_bordereau(data: bytes) -> Bordereau:
+    """Return the rows of a bordereau; UsageError says what is wrong with it and where."""
+    if len(data) > LARGEST:
+        raise _refused(_("The bordereau is larger than 64 MiB."), _("Export one table as CSV, without pictures."))
+    text, encoding = _decoded(data)
+    delimiter, number, columns, body = _headed(text)
+    entries: list[Entry] = []
+    unnamed: list[int] = []
+    for line, cells in body:
+        if len(cells) > len(columns) and any(cells[len(columns) :]):
+            raise _refused(
+                _("Line {line} of the bordereau has {count} cells, its header in line {header} has {expected}.").format(
+                    line=line, count=len(cells), header=number, expected=len(columns)
+                ),
+                _("A text that holds the delimiter must stand in quotes; a spreadsheet does that by itself."),
+            )
+        entry = _entry(line, columns, cells)
+        if key_of(entry.description.reference):
+            entries.append(entry)
+        elif any(cells):
+            unnamed.append(line)
+    if not entries:
+        raise _refused(_("The bordereau has a header and no rows."), _("Export it again, with its rows."))
+    others = tuple(column.header for column in columns if column.element is None and column.header)
+    return Bordereau(encoding, delimiter, tuple(entries), tuple(unnamed), others)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    header: str
+    element: str | None
+    """A name of `_HEADERS`; None for one that is kept under its header."""
+
+
+_Rows = list[tuple[int, list[str]]]
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    """Return the text and its encoding; what is neither is refused."""
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for codec, name in _MARKED if marked else _UNMARKED:
+        try:
+            text = data.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return text, name
+    raise _refused(
+        _("The bordereau is neither UTF-8 nor Windows-1252 text."),
+        _("In the spreadsheet, choose Save as, CSV UTF-8."),
+    )
+
+
+def _headed(text: str) -> tuple[str, int, list[_Column], _Rows]:
+    """Return the delimiter, the line of the header, its columns and the rows below.
+
+    The delimiter is the one by which a header is understood; by which most of its columns are, where several do.
+    """
+    found: list[tuple[int, str, int, list[_Column], _Rows]] = []
+    told, rest = _told_delimiter(text)
+    fault: UsageError | None = None
+    for delimiter in (told,) if told else DELIMITERS:
+        try:
+            rows = list(_rows(rest, delimiter, 2 if told else 1))
+        except csv.Error as error:
+            fault = fault or _refused(
+                _("The bordereau is no CSV table: {reason}.").format(reason=error),
+                _("A quote opens a text and another one ends it; export the table again from the spreadsheet."),
+            )
+            continue
+        for place, (line, cells) in enumerate(rows[:HEADER_WITHIN]):
+            columns = _columns(cells)
+            known = sum(column.element is not None for column in columns)
+            if any(column.element == "reference" for column in columns) and known > 1:
+                found.append((known, delimiter, line, columns, rows[place + 1 :]))
+                break
+    if not found:
+        raise fault or _refused(
+            _("The bordereau has no header that names a cote and what is said of it."),
+            _("Its first line must name the columns: Cote;Intitulé;Dates extrêmes;Communicabilité ..."),
+        )
+    _known, delimiter, line, columns, body = max(found, key=lambda each: each[0])
+    return delimiter, line, columns, body
+
+
+def _told_delimiter(text: str) -> tuple[str, str]:
+    """Return the delimiter that a first line `sep=;` tells, as Excel writes it, and the rest; else nothing, and all."""
+    first, _end, rest = text.partition("\n")
+    match = re.fullmatch(r"sep=([;,\t])", first.strip("\r"))
+    return (match[1], rest) if match else ("", text)
+
+
+def _rows(text: str, delimiter: str, first: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows with the lines on which they begin; empty ones are left out."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 0
+    for cells in reader:
+        stripped = [cell.strip() for cell in cells]
+        if any(stripped):
+            yield line + first, stripped
+        line = reader.line_num
+
+
+def _columns(cells: Sequence[str]) -> list[_Column]:
+    """Return what each column holds: an element goes to the column whose header is the likeliest for it."""
+    headers = [" ".join(_words(cell)) for cell in cells]
+    chosen: dict[int, str] = {}
+    for element, names in _HEADERS.items():
+        for name in names:
+            if name in headers:
+                chosen.setdefault(headers.index(name), element)
+                break
+    return [_Column(cell, chosen.get(place)) for place, cell in enumerate(cells)]
+
+
+def _entry(line: int, columns: Sequence[_Column], cells: Sequence[str]) -> Entry:
+    told: dict[str, str] = {}
+    other: dict[str, str] = {}
+    for column, cell in zip(columns, cells, strict=False):
+        if not cell:
+            continue
+        if column.element is not None:
+            told[column.element] = cell
+        else:
+            other[column.header or _("without a title")] = cell
+    begin, end = told.pop("begin", ""), told.pop("end", "")
+    if "dates" not in told and (begin or end):
+        told["dates"] = begin if begin == end else "-".join(filter(None, (begin, end)))
+    place = told.pop("place", "").replace("\\", "/").strip("/").removeprefix("./")
+    elements = {name: told.get(name, "") for name in ELEMENTS}
+    return Entry(line, Description(**elements, other=other), place)
+
+
+def _words(text: str) -> list[str]:
+    """Return the numbers, without leading zeros, and the runs of letters of a text."""
+    return [word.lstrip("0") or "0" if word.isdigit() else word for word in _WORD.findall(fold(text))]
+
+
+def _refused(message: str, advice: str) -> UsageError:
+    return UsageError(f"{message} {_('Nothing was done.')}", advice=advice)
