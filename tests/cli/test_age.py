@@ -3,9 +3,11 @@
 import os
 import pty
 import select
+import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -180,6 +182,134 @@ def test_no_room_is_told_and_leaves_nothing(shell: Shell) -> None:
     done = shell.run("encrypt", "-r", "key.pub", "-o", "/dev/full", "input")
     assert done.returncode == 5
     assert b"no room" in done.stderr
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+@pytest.mark.parametrize(
+    "command", ["encrypt -r key.pub plain", "encrypt -a -r key.pub plain", "decrypt -i key sealed"]
+)
+def test_no_room_for_what_goes_to_stdout_is_told(shell: Shell, command: str, size: int) -> None:
+    (shell.folder / "plain").write_bytes(bytes(size))
+    shell.good("encrypt", "-r", "key.pub", "-o", "sealed", "plain")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *command.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=shell.folder,
+            env=shell.environment(),
+        )
+    assert done.returncode == 5, done.stderr
+    assert b"could not be written: the disk is full" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a disk of its own needs an administrator")
+@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize("command", ["encrypt -r key.pub", "decrypt -i key"])
+def test_a_disk_that_fills_up_keeps_what_it_held(shell: Shell, command: str, existing: bool) -> None:
+    (shell.folder / "input").write_bytes(seal(bytes(3_000_000), [HYBRID.recipient]).data)
+    disk = shell.folder / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", disk], check=False).returncode:
+        pytest.skip("no disk may be mounted here")
+    try:
+        if existing:
+            (disk / "output").write_text("an earlier file")
+        done = shell.run(*command.split(), "-o", "disk/output", "input")
+        assert done.returncode == 5, done.stderr
+        assert b"no room" in done.stderr
+        assert {file.name: file.read_text() for file in disk.iterdir()} == (
+            {"output": "an earlier file"} if existing else {}
+        )
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.parametrize("command", ["encrypt -r key.pub plain", "decrypt -i key sealed"])
+def test_a_reader_who_has_enough_is_no_error(shell: Shell, command: str) -> None:
+    (shell.folder / "plain").write_bytes(bytes(3_000_000))
+    shell.good("encrypt", "-r", "key.pub", "-o", "sealed", "plain")
+    pipe = f"{' '.join(COMMAND)} {command} | head -c 3 | wc -c; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", pipe], capture_output=True, check=False, cwd=shell.folder, env=shell.environment()
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, b"3", b"")
+
+
+WITHOUT_NAMELESS_FILES = (
+    "import repatria.cli.output_file as it; it._nameless_files_work = lambda folder: False;"
+    "import repatria.__main__ as program; program.main()"
+)
+"""The program on a file system such as FAT, where no file is without a name."""
+
+
+@pytest.mark.parametrize(
+    ("nameless", "number"),
+    [
+        *((True, number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL)),
+        *((False, number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)),
+    ],
+)
+def test_whoever_is_killed_in_the_middle_leaves_no_plaintext(
+    shell: Shell, nameless: bool, number: signal.Signals
+) -> None:
+    program = COMMAND if nameless else [sys.executable, "-c", WITHOUT_NAMELESS_FILES]
+    before = shell.files
+    with subprocess.Popen(
+        [*program, "decrypt", "-i", "key", "-o", "output"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=shell.folder,
+        env=shell.environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 -- no threads here
+    ) as process:
+        assert process.stdin
+        process.stdin.write(seal(bytes(8_000_000), [HYBRID.recipient]).data[:5_000_000])
+        process.stdin.flush()
+        while not nameless and shell.files == before:  # until it writes
+            time.sleep(0.01)
+        while nameless and not _writes_without_a_name(process.pid):
+            time.sleep(0.01)
+        process.send_signal(number)
+        code = process.wait()
+        process.stdin.close()
+    assert code == (130 if number == signal.SIGINT else -number)
+    assert shell.files == before
+
+
+def _writes_without_a_name(pid: int) -> bool:
+    opened = Path(f"/proc/{pid}/fd").iterdir()
+    return any(" (deleted)" in str(file.readlink()) and file.stat().st_size for file in opened)
+
+
+def test_without_nameless_files_output_is_whole_too(shell: Shell) -> None:
+    for _again in range(2):
+        subprocess.run(
+            [sys.executable, "-c", WITHOUT_NAMELESS_FILES, "encrypt", "-r", "key.pub", "-o", "sealed", "input"],
+            check=True,
+            cwd=shell.folder,
+            env=shell.environment(),
+        )
+    assert shell.good("decrypt", "-i", "key", "sealed") == b"du texte\n"
+    assert not [name for name in shell.files if name.endswith(".part")]
+
+
+def test_a_pipe_that_does_not_block_is_read_to_its_end(shell: Shell) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with subprocess.Popen(
+        [*COMMAND, "encrypt", "-r", "key.pub", "-o", "sealed"],
+        stdin=reading,
+        cwd=shell.folder,
+        env=shell.environment(),
+    ) as process:
+        time.sleep(0.5)  # it finds nothing to read yet
+        os.write(writing, b"late")
+        os.close(writing)
+    os.close(reading)
+    assert process.returncode == 0
+    assert shell.good("decrypt", "-i", "key", "sealed") == b"late"
 
 
 def test_the_input_is_never_its_own_output(shell: Shell) -> None:

@@ -7,23 +7,25 @@ already is replaced. Unlike age, that happens only when the new one is whole: a 
 import codecs
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from repatria.cli.frame import command
-from repatria.cli.output import Output
+from repatria.cli.output import Output, results_written
 from repatria.errors import UsageError
 from repatria.i18n import _
 from repatria.reasons import reason_of
 
 if TYPE_CHECKING:
-    from repatria.crypt.armor import Writable
+    from repatria.crypt.armor import Readable, Writable
     from repatria.crypt.identity import Identity
+    from repatria.crypt.payload import Buffer
     from repatria.crypt.recipient import Recipient
 
 Input = Annotated[
@@ -104,12 +106,12 @@ def _refuse_json_on_stdout(out: Output, output: Path | None) -> None:
 
 
 @contextmanager
-def _input(path: Path | None, output: Path | None) -> Iterator[BinaryIO]:
+def _input(path: Path | None, output: Path | None) -> "Iterator[Readable]":
     if path is None or path == Path("-"):
-        yield sys.stdin.buffer
+        yield _Input(io.FileIO(sys.stdin.fileno(), closefd=False), _("standard input"))
         return
     try:
-        file = path.open("rb")
+        file = io.FileIO(path)
         same = output is not None and output.exists() and os.path.samestat(os.fstat(file.fileno()), output.stat())
     except OSError as error:
         raise UsageError(
@@ -122,7 +124,37 @@ def _input(path: Path | None, output: Path | None) -> Iterator[BinaryIO]:
                 _("Input and output are the same file, {file}; it was not touched.").format(file=path),
                 advice=_("Choose another name with -o."),
             )
-        yield file
+        yield _Input(file, str(path))
+
+
+class _Input:
+    """Gives bytes as they come; what the system says when it fails becomes an error that says what to do.
+
+    There is no buffer: filling one would keep a signal waiting for as long as the other end of a pipe is silent.
+    """
+
+    def __init__(self, file: io.FileIO, name: str) -> None:
+        self._file = file
+        self._name = name
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            while (data := self._file.read(size)) is None:  # a pipe that was set not to block
+                select.select([self._file], [], [])
+        except OSError as error:
+            raise UsageError(
+                _("{file} cannot be read: {reason}.").format(file=self._name, reason=reason_of(error)),
+                advice=_("Check where the input comes from; nothing was kept of what was written."),
+            ) from error
+        return data
+
+
+class _StandardOutput:
+    """Takes bytes for stdout."""
+
+    def write(self, data: "Buffer") -> None:
+        with results_written():
+            sys.stdout.buffer.write(data)
 
 
 @contextmanager
@@ -137,10 +169,11 @@ def _output(path: Path | None) -> "Iterator[Writable]":
         # What is typed and what is shown do not mix.
         held = io.BytesIO()
         yield held
-        sys.stdout.buffer.write(held.getvalue())
+        _StandardOutput().write(held.getvalue())
     else:
-        yield sys.stdout.buffer
-    sys.stdout.buffer.flush()
+        yield _StandardOutput()
+    with results_written():
+        sys.stdout.buffer.flush()
 
 
 class _PlainText:
@@ -150,7 +183,7 @@ class _PlainText:
         self._sink = sink
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: "Buffer") -> None:
         try:
             text = self._decoder.decode(data)
         except UnicodeDecodeError as error:

@@ -1,13 +1,21 @@
-"""A file that a person asked for with `-o`: there whole, or not at all."""
+"""A file that a person asked for with `-o`: there whole, or not at all.
+
+It may be plaintext. So it has no name until it is whole, where the file system can do that: not even a power cut then
+leaves a part of it behind.
+"""
 
 import errno
 import io
 import os
 import secrets
+import signal
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from repatria.errors import FullError, RefusedError, RepatriaError, UsageError
 from repatria.i18n import _
@@ -30,7 +38,7 @@ class OutputFile:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            raise self._failure(error) from error
+            raise self.failure(error) from error
         return len(data)
 
     def settle(self) -> None:
@@ -39,9 +47,10 @@ class OutputFile:
             if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
                 os.fsync(self._file.fileno())
         except OSError as error:
-            raise self._failure(error) from error
+            raise self.failure(error) from error
 
-    def _failure(self, error: OSError) -> RepatriaError:
+    def failure(self, error: OSError) -> RepatriaError:
+        """Return what to tell a person of a system's error."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return FullError(
                 _("There is no room left for {file}; it was not written.").format(file=self._path),
@@ -58,34 +67,98 @@ def output_file(path: Path) -> Iterator[OutputFile]:
     """Give a file to write to that takes the place of `path` when the block ends well, and leaves no trace if not.
 
     A file that is there already is replaced only then, and its mode is kept. A device or a pipe is written to directly.
-    UsageError if nothing can be written there.
+    SIGTERM and SIGHUP leave no trace either. UsageError if nothing can be written there.
     """
     try:
         target = path.resolve()
         mode = target.stat().st_mode if target.exists() else None
         direct = mode is not None and not stat.S_ISREG(mode)
-        aside = target if direct else target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
-        file = _opened(aside, direct)
+        aside = None if direct or _nameless_files_work(target.parent) else _beside(target)
+        file = _opened(target, aside, direct)
     except OSError as error:
         raise UsageError(
             _("{file} cannot be written: {reason}.").format(file=path, reason=reason_of(error)),
             advice=_("Choose another place with -o; nothing was written."),
         ) from error
-    try:
-        with file:
-            if mode is not None and not direct:
-                os.fchmod(file.fileno(), stat.S_IMODE(mode))
-            output = OutputFile(file, path)
-            yield output
-            output.settle()
-        if not direct:
-            aside.rename(target)
-    except BaseException:
-        if not direct:
-            aside.unlink(missing_ok=True)
-        raise
+    with file, nullcontext() if aside is None else _removed_on_failure(aside):
+        if mode is not None and not direct:
+            os.fchmod(file.fileno(), stat.S_IMODE(mode))
+        output = OutputFile(file, path)
+        yield output
+        output.settle()
+        try:
+            if aside is not None:
+                aside.rename(target)
+            elif not direct:
+                _take_place(file, target)
+        except OSError as error:
+            raise output.failure(error) from error
 
 
-def _opened(path: Path, direct: bool) -> io.FileIO:
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+
+
+def _opened(target: Path, aside: Path | None, direct: bool) -> io.FileIO:
     """Open without a buffer: what cannot be written is known at once, and not again when the file is closed."""
-    return io.FileIO(path, "w" if direct else "x")
+    if aside is not None:
+        return io.FileIO(aside, "x")
+    return io.FileIO(target if direct else os.open(target.parent, os.O_WRONLY | os.O_TMPFILE, 0o666), "w")
+
+
+def _nameless_files_work(folder: Path) -> bool:
+    """Return whether a file may be written in `folder` before it has a name; sticks with FAT and NFS cannot do that."""
+    try:
+        os.close(os.open(folder, os.O_WRONLY | os.O_TMPFILE, 0o600))
+    except OSError:
+        return False
+    return Path("/proc/self/fd").is_dir()
+
+
+def _take_place(file: io.FileIO, target: Path) -> None:
+    """Give a file without a name that of `target`: by way of another, since linking replaces nothing (open(2))."""
+    aside = _beside(target)
+    with _removed_on_failure(aside):
+        # Any descriptor makes Python's link follow the link in /proc.
+        os.link(f"/proc/self/fd/{file.fileno()}", aside, src_dir_fd=file.fileno())
+        aside.rename(target)
+
+
+@contextmanager
+def _removed_on_failure(aside: Path) -> Iterator[None]:
+    """Remove `aside` if the block ends badly, be it by SIGTERM or SIGHUP."""
+    with _signals_unwind():
+        try:
+            yield
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+
+class _Ended(BaseException):
+    """A signal that ends the process, on its way up the stack."""
+
+
+@contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the block, which cleans up, before they end the process."""
+    heard: list[int] = []
+
+    def hear(number: int, _frame: FrameType | None) -> NoReturn:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN)
+        heard.append(number)
+        raise _Ended
+
+    is_main = threading.current_thread() is threading.main_thread()
+    both = (signal.SIGTERM, signal.SIGHUP)
+    ours = [number for number in both if is_main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, hear)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+        for signal_heard in heard:
+            os.kill(os.getpid(), signal_heard)
