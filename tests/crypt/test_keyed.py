@@ -1,13 +1,15 @@
 """What the writing machine keeps: unlinkable without its key."""
 
+import hashlib
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repatria.crypt.derive import hkdf_sha256
 from repatria.crypt.errors import LocalSealError
-from repatria.crypt.keyed import keyed_hash, open_local, seal_local
+from repatria.crypt.keyed import KeyedHash, open_local, seal_local
 
 KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
@@ -41,8 +43,15 @@ def test_the_same_row_never_looks_the_same() -> None:
     assert len({seal_local(KEY, b"row", b"rows") for _count in range(100)}) == 100
 
 
-def test_keyed_hashes_link_equal_data_under_one_key_only() -> None:
+def test_keyed_hashes_link_equal_data_under_one_key_and_purpose_only() -> None:
     data = os.urandom(20)
-    assert keyed_hash(KEY, data) == keyed_hash(KEY, data)
-    assert len(keyed_hash(KEY, data)) == 32
-    assert len({keyed_hash(KEY, data), keyed_hash(OTHER, data), keyed_hash(KEY, data + b"\0")}) == 3
+    named = KeyedHash(KEY, b"path")
+    assert named(data) == named(data) == KeyedHash(KEY, b"path")(data)
+    assert len(named(data)) == 16
+    assert len({named(data), KeyedHash(OTHER, b"path")(data), KeyedHash(KEY, b"x")(data), named(data + b"\0")}) == 4
+
+
+def test_a_keyed_hash_is_blake2b_under_a_key_of_its_own() -> None:
+    derived = hkdf_sha256(KEY, b"", b"repatria keyed hash 2")
+    expected = hashlib.blake2b(b"data", digest_size=16, key=derived, person=b"path").digest()
+    assert KeyedHash(KEY, b"path")(b"data") == expected

@@ -58,9 +58,8 @@ class Site:
         """Bring the dataset to `files`: new and changed ones are stored, the others buried."""
         with self.open() as run:
             run.catalogue.begin_listing()
-            for path in files:
-                run.catalogue.saw(path)
-            new = [told(path, data) for path, data in files.items() if not run.catalogue.unchanged(told(path, data))]
+            listed = (told(path, data) for path, data in files.items())
+            new = [each for each, same in run.catalogue.compared(listed) if not same]
             for start in range(0, len(new), self.per_volume):
                 store_all(run, [(each, files[each.path]) for each in new[start : start + self.per_volume]])
                 run.publish_if_due()

@@ -7,7 +7,8 @@ folder where another member is a file, is stored under the hash of its path.
 import hashlib
 import re
 import threading
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
 from repatria.bundle.rows import path_bytes
 
@@ -15,6 +16,12 @@ HASHED_FOLDER = b"_names"
 MAX_PATH = 3_900
 MAX_COMPONENT = 240
 _PART = re.compile(rb"\.part-[0-9]+\Z")
+_FILE: Final = b"f"
+"""After a path's hash: a file or symlink has the path as its member name."""
+_FOLDER: Final = b"d"
+"""A folder that members need, or are."""
+_OTHER: Final = b"o"
+"""An object has the path that is stored under another name, or is an empty directory."""
 
 
 def is_natural(path: str) -> bool:
@@ -56,7 +63,7 @@ class NameMemory(Protocol):
     def add(self, mark: bytes, /) -> None:
         """Remember a mark."""
 
-    def __contains__(self, mark: object, /) -> bool:
+    def __contains__(self, mark: bytes, /) -> bool:
         """Tell whether the mark was added."""
 
 
@@ -68,46 +75,54 @@ class MemberNames:
 
     def __init__(self, memory: NameMemory | None = None, key: bytes = b"") -> None:
         self._memory: NameMemory = set() if memory is None else memory
-        self._key = key
+        self._hashing = hashlib.blake2b(digest_size=15, key=key, person=b"member names")
         self._lock = threading.Lock()
+        self._folder = b""
+        self._folders: tuple[bytes, ...] = ()
 
     def claim(self, path: str, number: int, *, directory: bool = False) -> str:
         """Return the member name of the object `number` at `path`, and take it."""
         raw = path_bytes(path)
+        mark = self._hash(raw)
+        memory = self._memory
         with self._lock:
-            if self._taken(b"path", raw):
+            if mark + _FILE in memory or mark + _OTHER in memory:
                 return again_name(path, number)
-            self._memory.add(self._mark(b"path", raw))
-            if not is_natural(path) or self._collides(raw, directory):
+            folders = self._folders_of(raw)
+            if not is_natural(path) or self._collides(mark, folders, directory):
+                memory.add(mark + _OTHER)
                 return hashed_name(path)
-            self._take(raw, directory)
+            for role in (_OTHER, _FOLDER) if directory else (_FILE,):
+                memory.add(mark + role)
+            for folder in folders:
+                memory.add(folder + _FOLDER)
             return path
 
-    def _collides(self, raw: bytes, directory: bool) -> bool:
-        if self._taken(b"file", raw) or (not directory and self._taken(b"folder", raw)):
+    def _collides(self, mark: bytes, folders: Sequence[bytes], directory: bool) -> bool:
+        """Return whether an object needs a folder where a member is a file, or would be a file where one is needed."""
+        if not directory and mark + _FOLDER in self._memory:
             return True
-        return any(self._taken(b"file", folder) for folder in _folders(raw))
+        return any(folder + _FILE in self._memory for folder in folders)
 
-    def _take(self, raw: bytes, directory: bool) -> None:
-        self._memory.add(self._mark(b"folder" if directory else b"file", raw))
-        for folder in _folders(raw):
-            self._memory.add(self._mark(b"folder", folder))
+    def _folders_of(self, raw: bytes) -> tuple[bytes, ...]:
+        """Return the hashes of every folder that a path needs; listings tell of a folder's objects one by one."""
+        folder = raw.rpartition(b"/")[0]
+        if folder != self._folder:
+            self._folder, self._folders = folder, tuple(map(self._hash, _with_folders(folder)))
+        return self._folders
 
-    def _taken(self, role: bytes, raw: bytes) -> bool:
-        return self._mark(role, raw) in self._memory
-
-    def _mark(self, role: bytes, raw: bytes) -> bytes:
-        return hashlib.blake2b(raw, digest_size=16, key=self._key, person=role).digest()
+    def _hash(self, raw: bytes) -> bytes:
+        running = self._hashing.copy()
+        running.update(raw)
+        return running.digest()
 
 
 def _is_plain(component: bytes) -> bool:
     return component not in {b"", b".", b".."} and len(component) <= MAX_COMPONENT and not _PART.search(component)
 
 
-def _folders(raw: bytes) -> list[bytes]:
-    """Return every folder that a path needs, the innermost first."""
-    folders = []
-    while b"/" in raw:
-        raw = raw.rpartition(b"/")[0]
-        folders.append(raw)
-    return folders
+def _with_folders(folder: bytes) -> Iterator[bytes]:
+    """Yield a folder and every folder that it lies in, the innermost first; nothing for none."""
+    while folder:
+        yield folder
+        folder = folder.rpartition(b"/")[0]

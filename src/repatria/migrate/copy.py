@@ -161,16 +161,19 @@ class _Copying:
         """Yield the objects that are new or changed; those that are never copied become findings."""
         catalogue = self._run.catalogue
         for source in self._sources:
-            for told in source.list():
-                self._stop.raise_if_requested()
-                self._listed[source.name] += 1
-                catalogue.saw(told.path)
+            for told, same in catalogue.compared(self._counted(source)):
                 if told.kind is ObjectKind.SPECIAL:
                     self._note(_special(told, self._run.next_object_number()))
-                elif catalogue.unchanged(told):
+                elif same:
                     self._result.unchanged += 1
                 else:
                     yield Wanted(source.name, told)
+
+    def _counted(self, source: ObjectSource) -> Iterator[Object]:
+        for told in source.list():
+            self._stop.raise_if_requested()
+            self._listed[source.name] += 1
+            yield told
 
     def _numbered(self, wanted: Iterable[Wanted]) -> Iterator[Planned]:
         """Give objects their numbers and member names; those that have begun in parts go on with theirs."""

@@ -1,12 +1,13 @@
 """What the next copy of a dataset would do: listed and planned, nothing written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from repatria.i18n import _
 from repatria.migrate.plan import Estimate, Planned, cut, estimate
-from repatria.model import ObjectKind
+from repatria.model import Object, ObjectKind
 from repatria.progress import SILENT, Progress, Unit
 from repatria.source.base import ObjectSource
 from repatria.work.catalogue import Catalogue
@@ -65,13 +66,23 @@ def _new_objects(
 ) -> Iterator[Planned]:
     number = 0
     for source in sources:
-        for told in source.list():
-            stop.raise_if_requested()
-            progress.advance(1)
+        for told, same in _compared(_counted(source.list(), progress, stop), catalogue):
             if told.kind is ObjectKind.SPECIAL:
                 found.never_copied += 1
-            elif catalogue is not None and catalogue.unchanged(told):
+            elif same:
                 found.unchanged += 1
             else:
                 number += 1
                 yield Planned(told, number, told.path, source.name)
+
+
+def _counted(listed: Iterable[Object], progress: Progress, stop: StopSignal) -> Iterator[Object]:
+    for told in listed:
+        stop.raise_if_requested()
+        progress.advance(1)
+        yield told
+
+
+def _compared(listed: Iterable[Object], catalogue: Catalogue | None) -> Iterator[tuple[Object, bool]]:
+    """Yield each object, and whether it is unchanged since the last bundle; none is if nothing is known."""
+    return catalogue.compared(listed) if catalogue is not None else zip(listed, repeat(False))

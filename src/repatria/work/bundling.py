@@ -37,9 +37,10 @@ from repatria.model import Finding
 from repatria.progress import SILENT, Progress
 from repatria.store.base import Store
 from repatria.store.registry import join
-from repatria.work.catalogue import Catalogue, Known, NameMarks, Standing
+from repatria.work.catalogue import Catalogue, Known, Standing
 from repatria.work.chain_memory import ChainMemory, recipient_texts
 from repatria.work.journal import Journal
+from repatria.work.name_marks import NameMarks
 from repatria.work.numbering import Numbering
 from repatria.work.patience import Patience
 from repatria.work.publishing import Publisher
@@ -347,7 +348,7 @@ class BundleRun:
         self.bundle_id = beginning.bundle
         self.uri = self._uri_of(beginning.bundle)
         self._writer = BundleWriter(self._target, self._facts.id, beginning.bundle)
-        self._names = MemberNames(self._marks, self._journal.mark(b"names", beginning.bundle.encode()))
+        self._names = MemberNames(self._marks, self._journal.marks(b"names")(beginning.bundle.encode()))
         self._publisher = Publisher(
             self._facts, beginning, self._unfinished, self._writer, recipients, self._signer, self._patience
         )

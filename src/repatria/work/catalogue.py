@@ -4,18 +4,19 @@ This is what makes a later run copy only what changed, without any private key: 
 object's number, and a fingerprint of its kind, size and version.
 """
 
-import threading
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from repatria.bundle.rows import ObjectRow, path_bytes
 from repatria.errors import NotFoundError, Role
 from repatria.i18n import _, ngettext
 from repatria.model import Object
 from repatria.work.journal import Journal
+from repatria.work.numbering import NumberSet
 
-_BATCH = 5_000
+_PAGE = 900
+"""Objects of a listing that are looked up at once: SQLite before 3.32 takes 999 values a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,13 @@ class Catalogue:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._seen: list[tuple[int, bytes]] = []
-        self._lock = threading.Lock()
-        self.listing = int(journal.fact("listing") or 0)
-        """The number of the listing under way, or of the last one."""
+        self._path_mark = journal.marks(b"path")
+        self._state_mark = journal.marks(b"fingerprint")
+        self._seen = NumberSet()
 
     def path_mark(self, path: str) -> bytes:
         """Return the keyed hash that stands for a path."""
-        return self._journal.mark(b"path", path_bytes(path))
+        return self._path_mark(path_bytes(path))
 
     def fingerprint(self, told: Object | ObjectRow) -> bytes:
         """Return what changes when the object changes: by kind, size, and version or, without one, mtime.
@@ -58,34 +58,36 @@ class Catalogue:
         if not told.version and told.mtime_ns is None:
             return b""
         state = told.version or f"mtime {told.mtime_ns}"
-        facts = "\x00".join((str(told.kind), str(told.size), state, told.link_target or ""))
-        return self._journal.mark(b"fingerprint", path_bytes(facts))
+        return self._state_mark(path_bytes(f"{told.kind}\x00{told.size}\x00{state}\x00{told.link_target or ''}"))
 
     def known(self, path: str) -> Known | None:
         """Return what is known of the object at a path; None if it is new, or gone."""
-        mark = self.path_mark(path)
-        for table in ("taken", "catalogue"):
-            found = self._journal.row(
-                f"SELECT number, size, fingerprint FROM {table} WHERE path=?"  # noqa: S608 -- two literal names
-                " AND number NOT IN (SELECT object FROM tombstones) ORDER BY number DESC LIMIT 1",
-                mark,
-            )
-            if found:
-                return Known(*found)
-        return None
+        return self._known([self.path_mark(path)]).get(self.path_mark(path))
 
-    def unchanged(self, told: Object | ObjectRow) -> Known | None:
-        """Return what is known of an object if it did not change since."""
-        known = self.known(told.path)
-        return known if known and known.fingerprint and known.fingerprint == self.fingerprint(told) else None
+    def unchanged(self, told: Object) -> bool:
+        """Return whether an object did not change since it was taken; of a whole listing, ask `compared`."""
+        return self._is_same(told, self.known(told.path))
+
+    def compared(self, listed: Iterable[Object]) -> Iterator[tuple[Object, bool]]:
+        """Yield every object of a listing, and whether it did not change since it was taken.
+
+        All of them count as seen by the listing under way. They are looked up a page at a time, because looking up one
+        by one costs many times as much.
+        """
+        listing = iter(listed)
+        while page := list(islice(listing, _PAGE)):
+            marks = [self.path_mark(told.path) for told in page]
+            known = self._known(marks)
+            self._seen.update(found.number for found in known.values())
+            for told, mark in zip(page, marks, strict=True):
+                yield told, self._is_same(told, known.get(mark))
 
     def holds_version(self, told: Object) -> bool:
         """Return whether a known object, at whatever path, has this kind, size and version."""
         mark = self.fingerprint(told)
         return any(
             self._journal.row(
-                f"SELECT 1 FROM {table} WHERE fingerprint=?"  # noqa: S608 -- two literal names
-                " AND number NOT IN (SELECT object FROM tombstones) LIMIT 1",
+                f"SELECT 1 FROM {table} WHERE fingerprint=? AND {_NOT_BURIED} LIMIT 1",  # noqa: S608 -- literals
                 mark,
             )
             for table in ("taken", "catalogue")
@@ -93,31 +95,19 @@ class Catalogue:
 
     def begin_listing(self) -> None:
         """Begin to see which known objects are still there."""
-        with self._lock:
-            self._seen.clear()
-            self.listing += 1
-            self._journal.set_facts(listing=self.listing)
+        self._seen.clear()
 
-    def saw(self, path: str) -> None:
-        """Note that the listing under way tells of a path."""
-        with self._lock:
-            self._seen.append((self.listing, self.path_mark(path)))
-            if len(self._seen) >= _BATCH:
-                self._write_seen()
+    def took(self, numbers: Iterable[int]) -> None:
+        """Count objects that are taken at this moment as seen."""
+        self._seen.update(numbers)
 
     def unseen(self) -> Iterator[int]:
         """Yield the numbers of known objects that the listing, now complete, did not tell of."""
-        with self._lock:
-            self._write_seen()
         for table in ("catalogue", "taken"):
-            yield from (
-                row[0]
-                for row in self._journal.rows(
-                    f"SELECT number FROM {table} WHERE listing<>?"  # noqa: S608 -- two literal names
-                    " AND number NOT IN (SELECT object FROM tombstones)",
-                    self.listing,
-                )
+            numbers = self._journal.each(
+                f"SELECT number FROM {table} WHERE {_NOT_BURIED}"  # noqa: S608 -- literals
             )
+            yield from (number for (number,) in numbers if number not in self._seen)
 
     def require_listed(self, source: str, count: int) -> None:
         """Note how many objects a complete listing of a source told of; refuse one that is suddenly empty.
@@ -154,74 +144,28 @@ class Catalogue:
         """Make what the unfinished bundle took and buried part of the catalogue."""
         with self._journal.transaction():
             self._journal.change("DELETE FROM catalogue WHERE number IN (SELECT object FROM tombstones)")
-            self._journal.change(
-                f"INSERT OR REPLACE INTO catalogue(number, size, path, fingerprint, listing) {_LIVE_TAKEN}"
+            self._journal.change(f"INSERT OR REPLACE INTO catalogue(number, size, path, fingerprint) {_LIVE_TAKEN}")
+
+    def _known(self, marks: Sequence[bytes]) -> dict[bytes, Known]:
+        """Return what is known at paths, by their marks; what the unfinished bundle took last counts."""
+        wanted = ", ".join("?" * len(marks))
+        return {
+            mark: Known(*facts)
+            for table in ("catalogue", "taken")
+            for mark, *facts in self._journal.rows(
+                f"SELECT path, number, size, fingerprint FROM {table}"  # noqa: S608 -- literals
+                f" WHERE path IN ({wanted}) AND {_NOT_BURIED} ORDER BY number",
+                *marks,
             )
+        }
 
-    def _write_seen(self) -> None:
-        for table in ("catalogue", "taken"):
-            self._journal.change_many(
-                f"UPDATE {table} SET listing=? WHERE path=?",  # noqa: S608 -- two literal names
-                self._seen,
-            )
-        self._seen.clear()
+    def _is_same(self, told: Object, known: Known | None) -> bool:
+        return known is not None and known.fingerprint != b"" and known.fingerprint == self.fingerprint(told)
 
 
-_LIVE_TAKEN = (
-    "SELECT number, size, path, fingerprint, listing FROM taken WHERE number NOT IN (SELECT object FROM tombstones)"
-)
+_NOT_BURIED = "number NOT IN (SELECT object FROM tombstones)"
+_LIVE_TAKEN = f"SELECT number, size, path, fingerprint FROM taken WHERE {_NOT_BURIED}"  # noqa: S608 -- literals
 _LIVE_CATALOGUE = (
-    "SELECT number, size, path, fingerprint, listing FROM catalogue"
-    " WHERE number NOT IN (SELECT object FROM tombstones) AND path NOT IN (SELECT path FROM taken)"
+    f"SELECT number, size, path, fingerprint FROM catalogue WHERE {_NOT_BURIED}"  # noqa: S608 -- literals
+    " AND path NOT IN (SELECT path FROM taken)"
 )
-
-
-class NameMarks:
-    """Which member names a bundle has taken: those of sent volumes in the journal, others in memory.
-
-    A name that was claimed for an object that is then dropped, or that died with its process, is free again: stock
-    tools see no odd names because of a power cut. This is the `NameMemory` of `repatria.bundle.names`.
-    """
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._lock = threading.Lock()
-        self._claimed: Counter[bytes] = Counter()
-        self._by_object: dict[int, list[bytes]] = {}
-        self._object = 0
-
-    def claim_for(self, number: int) -> None:
-        """Say for which object the marks are that follow; the caller lets one thread at a time claim."""
-        self._object = number
-
-    def add(self, mark: bytes, /) -> None:
-        """Remember a mark."""
-        with self._lock:
-            self._claimed[mark] += 1
-            self._by_object.setdefault(self._object, []).append(mark)
-
-    def __contains__(self, mark: object, /) -> bool:
-        with self._lock:
-            if mark in self._claimed:
-                return True
-        return self._journal.row("SELECT 1 FROM names WHERE mark=? LIMIT 1", mark) is not None
-
-    def of(self, numbers: Iterable[int]) -> list[bytes]:
-        """Return the marks that were claimed for objects and are not in the journal yet."""
-        with self._lock:
-            return [mark for number in numbers for mark in self._by_object.get(number, ())]
-
-    def let_go(self, numbers: Iterable[int]) -> None:
-        """Forget what was claimed for objects in memory: they were dropped, or the journal holds their names."""
-        with self._lock:
-            for number in numbers:
-                for mark in self._by_object.pop(number, ()):
-                    self._claimed[mark] -= 1
-                    if not self._claimed[mark]:
-                        del self._claimed[mark]
-
-    def let_go_all(self) -> None:
-        """Forget everything that was claimed in memory."""
-        with self._lock:
-            self._by_object.clear()
-            self._claimed.clear()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from repatria.crypt.keyed import keyed_hash, open_local, seal_local
+from repatria.crypt.keyed import KeyedHash, open_local, seal_local
 from repatria.errors import UsageError
 from repatria.i18n import _
 from repatria.work.state import group_rights
@@ -21,16 +21,16 @@ from repatria.work.state import group_rights
 FILE_NAME = "journal.db"
 MARK_LENGTH = 16
 """Bytes of a keyed hash: by chance, two of 10^9 names share one with probability 10^-21."""
-_VERSION = 1
+_VERSION = 2
 _APPLICATION = 0x52505249
+_ROWS_AT_ONCE = 5_000
 _PATIENCE_SECONDS = 60.0
 """How long a write waits for a reader of the same file (`repatria status`)."""
 
 _SCHEMA = """
 CREATE TABLE facts(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE catalogue(                 -- the dataset as its last finished bundle left it
-  path BLOB PRIMARY KEY, number INTEGER NOT NULL, fingerprint BLOB NOT NULL, size INTEGER NOT NULL,
-  listing INTEGER NOT NULL              -- the last listing that saw it
+  path BLOB PRIMARY KEY, number INTEGER NOT NULL, fingerprint BLOB NOT NULL, size INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- What follows belongs to the one unfinished bundle, and is empty without one.
@@ -45,7 +45,7 @@ CREATE TABLE volumes(
 );
 CREATE TABLE taken(                     -- the objects of this bundle
   number INTEGER PRIMARY KEY, path BLOB NOT NULL, fingerprint BLOB NOT NULL, size INTEGER NOT NULL,
-  leaf BLOB NOT NULL, compared INTEGER NOT NULL, volume INTEGER NOT NULL, listing INTEGER NOT NULL
+  leaf BLOB NOT NULL, compared INTEGER NOT NULL, volume INTEGER NOT NULL
 );
 CREATE INDEX taken_path ON taken(path);
 CREATE INDEX taken_volume ON taken(volume);
@@ -102,7 +102,7 @@ class Journal:
 
     def _require_key(self) -> None:
         """Refuse a journal that was written under another key: all would look new, and be sent once more."""
-        check, kept = self.mark(b"key", b"").hex(), self.fact("key_check")
+        check, kept = self.marks(b"key")(b"").hex(), self.fact("key_check")
         if kept is None:
             self.set_facts(key_check=check)
         elif kept != check:
@@ -149,6 +149,17 @@ class Journal:
         with self._lock, self._told():
             return self._connection.execute(sql, bindings).fetchall()
 
+    def each(self, sql: str, *bindings: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of one SELECT, some thousands in memory at a time."""
+        with self._lock, self._told():
+            cursor = self._connection.execute(sql, bindings)
+        while True:
+            with self._lock, self._told():
+                batch = cursor.fetchmany(_ROWS_AT_ONCE)
+            if not batch:
+                return
+            yield from batch
+
     def row(self, sql: str, *bindings: object) -> tuple[Any, ...] | None:
         """Return the first row of one SELECT."""
         with self._lock, self._told():
@@ -174,9 +185,9 @@ class Journal:
                 else:
                     self.change("INSERT OR REPLACE INTO facts VALUES (?, ?)", key, str(value))
 
-    def mark(self, purpose: bytes, data: bytes) -> bytes:
-        """Return the keyed hash that stands for `data` in the tables."""
-        return keyed_hash(self._key, purpose + b"\x00" + data)[:MARK_LENGTH]
+    def marks(self, purpose: bytes) -> KeyedHash:
+        """Return what makes the keyed hashes that stand for data in the tables."""
+        return KeyedHash(self._key, purpose, MARK_LENGTH)
 
     def seal(self, data: bytes, purpose: bytes) -> bytes:
         """Encrypt what only this state folder may read again."""

@@ -1,6 +1,7 @@
 """The numbers that a run gives out: objects and documents of the chain, volumes of the bundle."""
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -65,3 +66,29 @@ class Numbering:
         """Return the first free numbers."""
         with self._lock:
             return NextNumbers(self._object, self._document)
+
+
+class NumberSet:
+    """A set of numbers in one bit each: an object's number is small, and few are gaps. Safe from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bits = bytearray()
+
+    def update(self, numbers: Iterable[int]) -> None:
+        """Add numbers."""
+        with self._lock:
+            for number in numbers:
+                place = number >> 3
+                if place >= len(self._bits):
+                    self._bits.extend(bytes(place + 1))
+                self._bits[place] |= 1 << (number & 7)
+
+    def __contains__(self, number: int) -> bool:
+        place = number >> 3
+        return place < len(self._bits) and bool(self._bits[place] & 1 << (number & 7))
+
+    def clear(self) -> None:
+        """Take every number out."""
+        with self._lock:
+            self._bits.clear()

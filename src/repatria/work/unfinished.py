@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import islice
 
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry, Previous
@@ -16,6 +17,7 @@ from repatria.work.reckoning import Reckoning
 from repatria.work.sealed_rows import VolumeContent
 
 _PART = b"object part"
+_BURIED_AT_ONCE = 10_000
 _VOLUME_COLUMNS = "number, size, sha256, head_sha256, payload_size, payload_sha256"
 _TABLES = (
     "volumes",
@@ -159,31 +161,35 @@ class Unfinished:
             journal.set_facts(**next_numbers)
 
     def _take(self, volume: int, content: VolumeContent) -> None:
-        journal, listing = self._journal, self._catalogue.listing
-        taken = [
-            (
-                row.number,
-                self._catalogue.path_mark(row.path),
-                self._catalogue.fingerprint(row),
-                row.size,
-                merkle_leaf(row),
-                row.checksum is not None,
-                volume,
-                listing,
-            )
-            for row in content.objects
-        ]
-        # A path that this bundle has taken before (it changed between two nights) keeps its latest row only.
+        journal, catalogue = self._journal, self._catalogue
         journal.change_many(
-            "INSERT OR IGNORE INTO tombstones(object, seen_gone)"
-            " SELECT number, strftime('%Y-%m-%dT%H:%M:%SZ', 'now') FROM taken WHERE path=? AND number<>?",
-            ((row[1], row[0]) for row in taken),
+            "INSERT INTO taken VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    row.number,
+                    catalogue.path_mark(row.path),
+                    catalogue.fingerprint(row),
+                    row.size,
+                    merkle_leaf(row),
+                    row.checksum is not None,
+                    volume,
+                )
+                for row in content.objects
+            ),
         )
-        journal.change_many("INSERT INTO taken VALUES (?, ?, ?, ?, ?, ?, ?, ?)", taken)
-        journal.change_many("DELETE FROM parts WHERE object=?", ((row[0],) for row in taken))
+        # A path that this bundle has taken before (it changed between two nights) keeps its latest row only.
+        journal.change(
+            "INSERT OR IGNORE INTO tombstones(object, seen_gone)"
+            " SELECT earlier.number, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
+            " FROM taken AS now JOIN taken AS earlier ON earlier.path=now.path"
+            " WHERE now.volume=? AND earlier.volume<>now.volume",
+            volume,
+        )
+        journal.change("DELETE FROM parts WHERE object IN (SELECT number FROM taken WHERE volume=?)", volume)
         journal.change_many(
             "INSERT INTO documents VALUES (?, ?, ?)", ((row.number, row.pages, volume) for row in content.documents)
         )
+        catalogue.took(row.number for row in content.objects)
 
     def _keep_part(self, volume: int, part: ObjectPart) -> None:
         fields = {"name": part.name, "end": part.end, "hash": part.hash_state.hex() if part.hash_state else None}
@@ -296,9 +302,14 @@ class Unfinished:
 
     def bury(self, numbers: Iterable[int], seen_gone: str) -> int:
         """Note that objects are gone; return how many."""
-        gone = [(number, seen_gone) for number in numbers]
-        self._journal.change_many("INSERT OR IGNORE INTO tombstones(object, seen_gone) VALUES (?, ?)", gone)
-        return len(gone)
+        buried, coming = 0, iter(numbers)
+        while gone := list(islice(coming, _BURIED_AT_ONCE)):
+            self._journal.change_many(
+                "INSERT OR IGNORE INTO tombstones(object, seen_gone) VALUES (?, ?)",
+                ((number, seen_gone) for number in gone),
+            )
+            buried += len(gone)
+        return buried
 
     def open_tombstones(self, limit: int) -> list[Tombstone]:
         """Return tombstones that wait for an index."""
