@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Self
 
 from repatria.bundle.errors import BrokenChainError, NoBundleError
-from repatria.bundle.files import finished_bundles
+from repatria.bundle.files import list_bundles
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import ObjectRow, path_bytes
 from repatria.crypt.identity import Identity
@@ -38,8 +38,10 @@ _REPLACED = Fate(stands=False)
 class Chain:
     """Finished bundles of a dataset, each following the one before; the oldest first."""
 
-    def __init__(self, bundles: Sequence[Bundle]) -> None:
+    def __init__(self, bundles: Sequence[Bundle], *, is_being_rewrapped: bool = False) -> None:
         self.bundles = tuple(bundles)
+        self.is_being_rewrapped = is_being_rewrapped
+        """Its recipients are being changed, and that is not finished: some files may not open."""
 
     @classmethod
     def load(
@@ -56,7 +58,8 @@ class Chain:
         NoBundleError if there is no such finished bundle, BrokenChainError for a fork or a missing base. With `only`,
         that bundle alone.
         """
-        found = finished_bundles(store, dataset_id)
+        listed = list_bundles(store, dataset_id)
+        found = listed.finished
         if not found or (upto is not None and upto not in found):
             raise NoBundleError(
                 _("There is no finished bundle {wanted} in {store}.").format(
@@ -76,7 +79,7 @@ class Chain:
                 ),
                 advice=_("`repatria verify` names them. To read one line all the same, give DATASET@BUNDLE."),
             )
-        return cls(bundles)
+        return cls(bundles, is_being_rewrapped=listed.is_being_rewrapped)
 
     @property
     def head(self) -> Bundle:
@@ -162,7 +165,7 @@ def _linked(last: Bundle, known: Mapping[str, Bundle]) -> list[Bundle]:
                 ),
                 advice=_("Bring the missing bundle back from a second copy, or read this bundle alone with --only."),
             )
-        if base.statement_sha256 != previous.sha256:
+        if not base.stands_for(previous.sha256):
             raise BrokenChainError(
                 _("The bundle {base} is not the one that {bundle} builds on.").format(
                     bundle=here.bundle_id, base=previous.bundle

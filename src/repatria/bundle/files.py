@@ -68,14 +68,29 @@ class FileRanges:
         return b"".join(self.folder.chunks(self.path, offset, length))
 
 
-def finished_bundles(store: Store, dataset_id: str) -> list[str]:
-    """Return the ids of the finished bundles of a dataset, the oldest first."""
+@dataclass(frozen=True, slots=True)
+class Bundles:
+    """Which bundles of a dataset lie at a target, the oldest first."""
+
+    finished: list[str]
+    unfinished: list[str]
+    is_being_rewrapped: bool
+    """Their recipients are being changed, and that has not come to its end."""
+
+
+def list_bundles(store: Store, dataset_id: str) -> Bundles:
+    """List a dataset's folder."""
     if not layout.DATASET_ID.match(dataset_id):
         raise UsageError(_("{dataset} is not a dataset id.").format(dataset=dataset_id))
-    found = []
+    finished: set[str] = set()
+    begun: set[str] = set()
+    is_being_rewrapped = False
     for told in store.list(f"{dataset_id}/"):
         _dataset, _slash, rest = told.path.partition("/")
-        bundle_id, _slash, path = rest.partition("/")
-        if path == layout.TAGMANIFEST and layout.BUNDLE_ID.match(bundle_id):
-            found.append(bundle_id)
-    return sorted(found)
+        bundle_id, slash, path = rest.partition("/")
+        is_being_rewrapped |= rest == layout.signature_path(layout.REWRAP)
+        if slash and layout.BUNDLE_ID.match(bundle_id):
+            begun.add(bundle_id)
+            if path == layout.TAGMANIFEST:
+                finished.add(bundle_id)
+    return Bundles(sorted(finished), sorted(begun - finished), is_being_rewrapped)

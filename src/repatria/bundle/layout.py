@@ -18,8 +18,15 @@ STATEMENT = "statement.json"
 STATEMENT_SIGNATURE = "statement.json.sig"
 PAYLOAD_FOLDER = "data/"
 CHECKPOINT_FOLDER = "checkpoints/"
+KEPT_FOLDER = "statements/"
+"""The statements of a bundle that newer ones replaced."""
 RECORDS = "records"
 """The folder of signed records beside the bundles of a dataset."""
+REWRAP = f"{RECORDS}/rewrap.json"
+"""There while the recipients of a dataset are changed; its signature last to come and first to go."""
+REWRAP_FOLDER = f"{RECORDS}/rewrap/"
+LEASES = "leases"
+"""The folder of what says who works on a dataset, beside its bundles."""
 BAGIT_TEXT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 TOOL = f"repatria {__version__}"
 
@@ -28,6 +35,7 @@ BUNDLE_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z2-7]{6}\Z")
 VOLUME = re.compile(r"data/vol-([0-9]{6,})\.tar\.age\Z")
 INDEX = re.compile(r"data/index-([0-9]{4,})\.db\.age\Z")
 CHECKPOINT = re.compile(r"checkpoints/([0-9]{4,})\.json(\.sig)?\Z")
+KEPT = re.compile(r"statements/([0-9]{4,})\.json(\.sig)?\Z")
 _MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  ([!-~]+)\Z")
 _STAMP = "%Y%m%dT%H%M%SZ"
 _RANDOM_CHARACTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -60,6 +68,11 @@ def index_path(number: int) -> str:
 def checkpoint_path(number: int) -> str:
     """Return the path of the checkpoint that signs the publication of index `number`."""
     return f"checkpoints/{number:04d}.json"
+
+
+def kept_path(number: int) -> str:
+    """Return where the statement `number` of a bundle lies, counted from 1, once a newer one replaced it."""
+    return f"{KEPT_FOLDER}{number:04d}.json"
 
 
 def signature_path(path: str) -> str:

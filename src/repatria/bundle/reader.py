@@ -13,20 +13,19 @@ from repatria.bundle.errors import AlteredError, BrokenChainError, BundleError, 
 from repatria.bundle.files import BundleFolder, FileRanges
 from repatria.bundle.index import Index, IndexMeta
 from repatria.bundle.rows import MemberRow, ObjectRow, VolumeRow, path_bytes
-from repatria.bundle.statement import MAX_DOCUMENT, NAMESPACE, IndexEntry, Statement, parse_statement
-from repatria.crypt import sshsig
+from repatria.bundle.statement import MAX_DOCUMENT, IndexEntry, Statement, parse_statement
+from repatria.bundle.succession import SIGNATURE_LIMIT, kept_paths, replaced_by, signing_key
 from repatria.crypt.errors import NoMatchError
 from repatria.crypt.identity import Identity
 from repatria.crypt.seek import DecryptingReader
 from repatria.crypt.sshsig import SigningKey
-from repatria.errors import CryptError, RepatriaError
+from repatria.errors import CryptError, NotFoundError, RepatriaError
 from repatria.i18n import _
 from repatria.model import ObjectKind
 from repatria.store.base import Store
 
 _PIECE = 1 << 20
 _OPEN_VOLUMES = 4
-_SIGNATURE_LIMIT = 64 << 10
 
 Place = tuple[MemberRow, VolumeRow]
 
@@ -51,6 +50,7 @@ class Bundle:
         self.folder = BundleFolder(store, dataset_id, bundle_id)
         self._lock = threading.RLock()
         self._authentic: _Authentic | None = None
+        self._earlier: tuple[str, ...] | None = None
         self._indexes: tuple[Index, ...] | None = None
         self._volumes: OrderedDict[int, ReadAhead] = OrderedDict()
         self._latest_place = 0
@@ -72,6 +72,28 @@ class Bundle:
     def statement_sha256(self) -> str:
         """The SHA-256 of `statement.json`, in hexadecimal: what the next bundle and `--expect-head` name."""
         return hashlib.sha256(self._signed().data).hexdigest()
+
+    @property
+    def earlier_statements(self) -> tuple[str, ...]:
+        """The SHA-256 of each statement that this one replaced, the latest first; they are fetched, and verified.
+
+        BundleError, CryptError or NotFoundError if they are not what the statement says.
+        """
+        with self._lock:
+            if self._earlier is None:
+                kept = kept_paths(self.statement)
+                files = {path: self.folder.fetch(path, MAX_DOCUMENT) for path in kept}
+                self._earlier = replaced_by(self.statement, files)
+            return self._earlier
+
+    def stands_for(self, statement_sha256: str) -> bool:
+        """Return whether the bundle's statement, or one that it rightly replaced, has that digest."""
+        if statement_sha256 == self.statement_sha256:
+            return True
+        try:
+            return statement_sha256 in self.earlier_statements
+        except (CryptError, NotFoundError):
+            return False
 
     @property
     def signing_key(self) -> SigningKey:
@@ -157,8 +179,7 @@ class Bundle:
 
     def _authenticate(self) -> "_Authentic":
         data = self.folder.fetch(layout.STATEMENT, MAX_DOCUMENT)
-        signature = self.folder.fetch(layout.STATEMENT_SIGNATURE, _SIGNATURE_LIMIT)
-        key = sshsig.verify(signature.decode("ascii", "replace"), data, NAMESPACE)
+        key = signing_key(self.folder, data, self.folder.fetch(layout.STATEMENT_SIGNATURE, SIGNATURE_LIMIT))
         statement = parse_statement(data)
         if (statement.dataset.id, statement.bundle) != (self.dataset_id, self.bundle_id):
             raise BrokenChainError(

@@ -29,13 +29,13 @@ BundleId = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}T[0-9]{6}Z-[a-z2-
 Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """A frozen JSON object whose types are checked and whose unknown fields are kept."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow", regex_engine="python-re")
 
 
-class DatasetFacts(_Part):
+class DatasetFacts(Part):
     """What the manifest says of the dataset; strings are empty where nothing was given."""
 
     id: DatasetId
@@ -47,21 +47,31 @@ class DatasetFacts(_Part):
     regulator: str = ""
 
 
-class SourceFacts(_Part):
+class SourceFacts(Part):
     """A source, without user names, passwords and query strings."""
 
     name: str
     uri: str
 
 
-class Previous(_Part):
+class Previous(Part):
     """The bundle before, and the SHA-256 of its `statement.json`."""
 
     bundle: BundleId
     sha256: Sha256Hex
 
 
-class ObjectCounts(_Part):
+class Replaces(Part):
+    """The statement that this one took the place of, when the bundle's recipients changed."""
+
+    number: Annotated[int, Field(ge=1, lt=10_000)]
+    """It is kept as `statements/NUMBER.json`."""
+    sha256: Sha256Hex
+    rewrapped: Time
+    """When this one was signed; `finished` stays."""
+
+
+class ObjectCounts(Part):
     """The objects of one bundle; `first` is its first object number, `next` the first one free after it."""
 
     count: Count
@@ -70,7 +80,7 @@ class ObjectCounts(_Part):
     next: Count
 
 
-class DocumentCounts(_Part):
+class DocumentCounts(Part):
     """The documents of one bundle; numbers as in `ObjectCounts`."""
 
     count: Count
@@ -79,14 +89,14 @@ class DocumentCounts(_Part):
     next: Count
 
 
-class Totals(_Part):
+class Totals(Part):
     """The dataset as it stands with this bundle."""
 
     objects: Count
     bytes: Count
 
 
-class IndexEntry(_Part):
+class IndexEntry(Part):
     """One index: enough to open it safely by ranges."""
 
     name: Annotated[str, StringConstraints(pattern=r"^data/index-[0-9]{4,9}\.db\.age\Z")]
@@ -98,27 +108,29 @@ class IndexEntry(_Part):
     last_volume: Count
 
 
-class VolumeCounts(_Part):
+class VolumeCounts(Part):
     """The volumes of one bundle; bytes are those of the age files."""
 
     count: Count
     bytes: Count
 
 
-class FindingEntry(_Part):
+class FindingEntry(Part):
     """An object that failed, or changed under the copy."""
 
     kind: Annotated[str, StringConstraints(pattern=r"^[a-z-]{1,32}\Z")]
     object: Count
 
 
-class _Document(_Part):
+class Document(Part):
+    """A signed JSON file."""
+
     def encode(self) -> bytes:
         """Return the canonical bytes, those that are signed."""
         return canonical(self.model_dump(mode="json"))
 
 
-class Statement(_Document):
+class Statement(Document):
     """What a finished bundle says of itself."""
 
     type: Literal["https://repatria/statement/1"] = STATEMENT_TYPE
@@ -143,9 +155,20 @@ class Statement(_Document):
     indexes: tuple[IndexEntry, ...] = Field(strict=False)
     volumes: VolumeCounts
     findings: tuple[FindingEntry, ...] = Field(strict=False)
+    replaces: Replaces | None = None
+    """Not written where there is none."""
+
+    @property
+    def signed_at(self) -> str:
+        """When it was signed: at the end of its making, or of the last change of recipients."""
+        return self.replaces.rewrapped if self.replaces else self.finished
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes, those that are signed."""
+        return canonical(self.model_dump(mode="json", exclude=None if self.replaces else {"replaces"}))
 
 
-class Checkpoint(_Document):
+class Checkpoint(Document):
     """What an unfinished bundle holds so far."""
 
     type: Literal["https://repatria/checkpoint/1"] = CHECKPOINT_TYPE
@@ -159,7 +182,7 @@ class Checkpoint(_Document):
     documents: DocumentCounts
 
 
-_D = TypeVar("_D", Statement, Checkpoint)
+_D = TypeVar("_D", bound=Document)
 
 
 def canonical(value: object) -> bytes:
@@ -173,7 +196,7 @@ def parse_statement(data: bytes) -> Statement:
 
     Authenticate first: this says nothing of who wrote it.
     """
-    statement = _parse(data, Statement)
+    statement = parse_document(data, Statement)
     if not set(BOUND_FILES) <= set(statement.files):
         raise MalformedError(_("The statement does not name every file that it must bind."))
     return statement
@@ -181,10 +204,11 @@ def parse_statement(data: bytes) -> Statement:
 
 def parse_checkpoint(data: bytes) -> Checkpoint:
     """Return the checkpoint in `data`; MalformedError unless it is canonical and complete."""
-    return _parse(data, Checkpoint)
+    return parse_document(data, Checkpoint)
 
 
-def _parse(data: bytes, form: type[_D]) -> _D:
+def parse_document(data: bytes, form: type[_D]) -> _D:
+    """Return the signed JSON file in `data`; MalformedError unless it is canonical and complete."""
     if len(data) > MAX_DOCUMENT:
         raise MalformedError(_("The statement is larger than any right one."))
     try:
