@@ -81,7 +81,7 @@ def _check_base(seen: Seen, known: dict[str, Seen]) -> Iterator[Verdict]:
             previous.bundle,
             _("The bundle {bundle} builds on it. Bring it back from a second copy.").format(bundle=seen.bundle_id),
         )
-    elif base.statement_sha256 != previous.sha256 or previous.bundle >= seen.bundle_id:
+    elif not base.stands_for(previous.sha256) or previous.bundle >= seen.bundle_id:
         yield altered(previous.bundle, _("It is not the bundle that {bundle} builds on.").format(bundle=seen.bundle_id))
     elif base.genuine is not None and statement.objects.first < base.genuine.objects.next:
         yield altered(
@@ -124,7 +124,7 @@ def check_head(line: Sequence[Seen], trust: Trust, expected: str | None, *, whol
                 known.bundle,
                 _("It was seen from here before: a newer bundle was removed. Bring it back from a second copy."),
             )
-    if expected is not None and not any(seen.statement_sha256 == expected for seen in line):
+    if expected is not None and not any(seen.stands_for(expected) for seen in line):
         yield missing(
             _("the head {hash}").format(hash=expected),
             _("No bundle of this chain has that statement: a newer bundle was removed or replaced."),
@@ -148,4 +148,4 @@ def check_signer(seen: Seen, trust: Trust) -> Iterator[Verdict]:
 
 
 def _is(seen: Seen, bundle_id: str, statement_sha256: str) -> bool:
-    return seen.bundle_id == bundle_id and seen.statement_sha256 == statement_sha256
+    return seen.bundle_id == bundle_id and seen.stands_for(statement_sha256)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from repatria.bundle import layout
@@ -21,6 +21,7 @@ from repatria.verify.chain import check_head, check_links, check_name, check_sig
 from repatria.verify.deep import DeepCheck
 from repatria.verify.fixity import WORKERS, check_files, in_order
 from repatria.verify.report import BundleResult, Verdict, altered, missing, unexpected, unverifiable
+from repatria.verify.rewrapping import NONE, Rewrapping, look_for_rewrapping, unfinished
 from repatria.verify.seen import Lying, Seen, examine, look
 from repatria.verify.structure import Structure, check_structure, check_totals
 from repatria.verify.trust import Trust
@@ -52,6 +53,8 @@ class DatasetCheck:
     trust: Trust
     wish: Wish
     progress: Progress = SILENT
+    rewrapping: Rewrapping = field(default=NONE, init=False)
+    """The change of recipients that is under way, known once `run` has begun."""
 
     def run(self) -> Iterator[Verdict | BundleResult]:
         """Yield verdicts as they are found, and a result after each bundle, the oldest first.
@@ -60,6 +63,7 @@ class DatasetCheck:
         do not open a bundle that is to be opened.
         """
         lying = look(self.store, self.dataset_id)
+        self.rewrapping = look_for_rewrapping(self.store, lying, self.dataset_id, self.trust)
         finished = self._finished(lying)
         line = line_of(finished, self.wish.upto, self.trust)
         of_chain = list(self._check_chain(lying, finished, line))
@@ -67,8 +71,11 @@ class DatasetCheck:
         for seen in line[-1:] if self.wish.only else line:
             result = _blank_result(seen, lying.bundles[seen.bundle_id], self.trust)
             result.verdicts += [each for each in of_chain if each.subject == seen.bundle_id]
-            yield from self._check_bundle(seen, lying.bundles[seen.bundle_id], result)
-        if self.wish.deep and not self.wish.only:
+            if seen.bundle_id in self.rewrapping.pending:
+                yield from self._tell_pending(result)
+            else:
+                yield from self._check_bundle(seen, lying.bundles[seen.bundle_id], result)
+        if self.wish.deep and not self.wish.only and not self.rewrapping.pending:
             yield from self._check_standing(line)
 
     def _finished(self, lying: Lying) -> list[Seen]:
@@ -84,11 +91,13 @@ class DatasetCheck:
             ids = [self.wish.upto or ids[-1]]
 
         def look_into(bundle_id: str) -> Seen:
-            return examine(self._folder(bundle_id), lying.bundles[bundle_id])
+            seen = examine(self._folder(bundle_id), lying.bundles[bundle_id])
+            return replace(seen, verdicts=()) if bundle_id in self.rewrapping.pending else seen
 
         return list(in_order(look_into, ids, workers=self.wish.workers, window=2 * self.wish.workers))
 
     def _check_chain(self, lying: Lying, finished: Sequence[Seen], line: Sequence[Seen]) -> Iterator[Verdict]:
+        yield from self.rewrapping.verdicts
         if self.wish.only:
             yield from check_name(line[-1])
             yield from check_head(line, Trust(), self.wish.expect_head, whole=False)
@@ -104,6 +113,13 @@ class DatasetCheck:
                     f"{bundle_id}/{layout.TAGMANIFEST}",
                     _("The bundle is signed but lacks its last file: a run was stopped there, or it was removed."),
                 )
+
+    def _tell_pending(self, result: BundleResult) -> Iterator[Verdict | BundleResult]:
+        """Judge nothing of a bundle in which old and new files lie side by side: `rewrap` proves each as it goes on."""
+        verdict = unfinished(result.bundle_id)
+        result.verdicts = [verdict]
+        yield verdict
+        yield result
 
     def _check_bundle(
         self, seen: Seen, files: dict[str, int], result: BundleResult

@@ -1,10 +1,14 @@
 """What those who only read a chain (`ls`, `cat`, `restore`) should know of it before they rely on it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from repatria.bundle.chain import Chain
+from repatria.bundle.reader import Bundle
+from repatria.errors import CryptError, NotFoundError
 from repatria.verify.chain import check_head, check_signer
 from repatria.verify.report import Verdict
+from repatria.verify.rewrapping import unfinished
 from repatria.verify.seen import Seen
 from repatria.verify.trust import Trust
 
@@ -14,10 +18,26 @@ def doubts(chain: Chain, trust: Trust, *, whole: bool) -> Iterator[Verdict]:
 
     `whole` is true where the chain was loaded without naming its end.
     """
-    line = [
-        Seen(bundle.dataset_id, bundle.bundle_id, bundle.statement, bundle.statement_sha256, bundle.signing_key)
-        for bundle in chain.bundles
-    ]
+    if chain.is_being_rewrapped:
+        yield unfinished(chain.head.dataset_id)
+    line = [_seen(bundle, trust) for bundle in chain.bundles]
     yield from check_head(line, trust, None, whole=whole)
     for seen in line:
         yield from check_signer(seen, trust)
+
+
+def _seen(bundle: Bundle, trust: Trust) -> Seen:
+    """Return a bundle as its statement shows it, with the earlier ones where one of those is the one remembered."""
+    known = trust.remembered
+    earlier: tuple[str, ...] = ()
+    if known and known.bundle == bundle.bundle_id and known.statement_sha256 != bundle.statement_sha256:
+        with suppress(CryptError, NotFoundError):
+            earlier = bundle.earlier_statements
+    return Seen(
+        bundle.dataset_id,
+        bundle.bundle_id,
+        bundle.statement,
+        bundle.statement_sha256,
+        bundle.signing_key,
+        earlier=earlier,
+    )

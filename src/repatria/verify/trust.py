@@ -27,9 +27,13 @@ class Trust:
     def voucher(self, key: SigningKey, statement: Statement) -> str | None:
         """Return who the key is and by whose word, None if nobody vouches for it.
 
-        A key must have been valid when the statement says it was finished: bundles outlive keys.
+        A key must have been valid when the statement says it was signed: bundles outlive keys.
         """
-        moment = datetime.strptime(statement.finished, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return self.voucher_at(key, statement.signed_at)
+
+    def voucher_at(self, key: SigningKey, signed_at: str) -> str | None:
+        """Return the same for anything that was signed at this time (RFC 3339, UTC, seconds)."""
+        moment = datetime.strptime(signed_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         if self.allowed is not None and any(signer.blob == key.blob for signer in self.allowed.signers):
             return self.allowed.principal_of(key, NAMESPACE, moment)
         if self.own is not None and self.own.principal_of(key, NAMESPACE, moment):
