@@ -183,6 +183,19 @@ def test_a_deleted_base(dataset: Dataset) -> None:
     assert dataset.verify(only=True).verdicts == []
 
 
+@pytest.mark.parametrize("bundle", [0, 1])
+def test_what_is_left_of_a_broken_chain_is_looked_at_and_blamed_for_nothing(dataset: Dataset, bundle: int) -> None:
+    shutil.rmtree(dataset.folder(bundle))
+    told = dataset.verify(deep=True)
+    assert told.findings == {dataset.bundles[bundle]: "missing"}
+    assert [result.bundle_id for result in told.results] == [each for each in dataset.bundles if each in _left(dataset)]
+    assert [result.code for result in told.results] == [0, 0]
+
+
+def _left(dataset: Dataset) -> set[str]:
+    return {folder.name for folder in dataset.folder(0).parent.iterdir()}
+
+
 def test_a_dropped_newest_bundle(dataset: Dataset) -> None:
     trust, head = dataset.remembering(2), dataset.sha256(2)
     assert dataset.verify(trust).verdicts == []

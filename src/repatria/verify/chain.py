@@ -12,7 +12,8 @@ def line_of(finished: Sequence[Seen], upto: str | None, trust: Trust) -> list[Se
     """Return the bundles that stand or fall together, the oldest first.
 
     The line ends with `upto`, else with the latest bundle that descends from the head remembered, else with the latest.
-    Where a statement is not authentic, the bundle before it by name is taken for its base, so that all are looked at.
+    Where a statement is not authentic or its base is gone, the bundle before it by name is taken for its base, so that
+    all are looked at.
     """
     by_id = {seen.bundle_id: seen for seen in finished}
     ends = [upto] if upto else sorted(by_id, reverse=True)
@@ -33,12 +34,14 @@ def _line_to(by_id: dict[str, Seen], end: str) -> list[Seen]:
 
 
 def _base_of(seen: Seen, by_id: dict[str, Seen]) -> Seen | None:
-    if seen.genuine is None:
-        earlier = [bundle_id for bundle_id in by_id if bundle_id < seen.bundle_id]
-        return by_id[max(earlier)] if earlier else None
-    previous = seen.genuine.previous
-    base = by_id.get(previous.bundle) if previous else None
-    return base if base is not None and base.bundle_id < seen.bundle_id else None
+    previous = seen.genuine.previous if seen.genuine else None
+    if seen.genuine is not None and previous is None:
+        return None
+    if previous is not None and previous.bundle in by_id:
+        return by_id[previous.bundle] if previous.bundle < seen.bundle_id else None
+    before = min(seen.bundle_id, previous.bundle) if previous else seen.bundle_id
+    earlier = [bundle_id for bundle_id in by_id if bundle_id < before]
+    return by_id[max(earlier)] if earlier else None
 
 
 def check_links(line: Sequence[Seen], finished: Sequence[Seen], upto: str | None) -> Iterator[Verdict]:
@@ -131,9 +134,20 @@ def check_head(line: Sequence[Seen], trust: Trust, expected: str | None, *, whol
         )
 
 
-def check_signer(seen: Seen, trust: Trust) -> Iterator[Verdict]:
-    """Yield that nobody vouches for a bundle's signer."""
-    if seen.statement is None or seen.key is None or trust.voucher(seen.key, seen.statement) is not None:
+def bases_finished(line: Sequence[Seen]) -> dict[str, str]:
+    """Return when the latest of the bundles before each was finished, by their statements; empty for the first."""
+    latest = ""
+    times = {}
+    for seen in line:
+        times[seen.bundle_id] = latest
+        if seen.genuine is not None:
+            latest = max(latest, seen.genuine.finished)
+    return times
+
+
+def check_signer(seen: Seen, trust: Trust, base_finished: str = "") -> Iterator[Verdict]:
+    """Yield that nobody vouches for a bundle's signer; `base_finished` as in `Trust.voucher`."""
+    if seen.statement is None or seen.key is None or trust.voucher(seen.key, seen.statement, base_finished):
         return
     known = trust.remembered
     if known is not None and known.signer:

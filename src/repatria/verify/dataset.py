@@ -17,7 +17,7 @@ from repatria.model import FindingKind
 from repatria.progress import SILENT, Progress, Unit
 from repatria.store.base import Store
 from repatria.store.registry import public_uri
-from repatria.verify.chain import check_head, check_links, check_name, check_signer, line_of
+from repatria.verify.chain import bases_finished, check_head, check_links, check_name, check_signer, line_of
 from repatria.verify.deep import DeepCheck
 from repatria.verify.fixity import WORKERS, check_files, in_order
 from repatria.verify.report import BundleResult, Verdict, altered, missing, unexpected, unverifiable
@@ -68,14 +68,18 @@ class DatasetCheck:
         line = line_of(finished, self.wish.upto, self.trust)
         of_chain = list(self._check_chain(lying, finished, line))
         yield from of_chain
+        times = bases_finished(line)
         for seen in line[-1:] if self.wish.only else line:
-            result = _blank_result(seen, lying.bundles[seen.bundle_id], self.trust)
+            result = _blank_result(seen, lying.bundles[seen.bundle_id])
+            if seen.statement is not None and seen.key is not None:
+                result.voucher = self.trust.voucher(seen.key, seen.statement, times[seen.bundle_id])
+            of_signer = check_signer(seen, self.trust, times[seen.bundle_id])
             result.verdicts += [each for each in of_chain if each.subject == seen.bundle_id]
             if seen.bundle_id in self.rewrapping.pending:
                 yield from self._tell_pending(result)
             else:
-                yield from self._check_bundle(seen, lying.bundles[seen.bundle_id], result)
-        if self.wish.deep and not self.wish.only and not self.rewrapping.pending:
+                yield from self._check_bundle(seen, lying.bundles[seen.bundle_id], result, of_signer)
+        if self.wish.deep and not self.wish.only and not of_chain:  # the totals of a broken chain say nothing new
             yield from self._check_standing(line)
 
     def _finished(self, lying: Lying) -> list[Seen]:
@@ -122,7 +126,7 @@ class DatasetCheck:
         yield result
 
     def _check_bundle(
-        self, seen: Seen, files: dict[str, int], result: BundleResult
+        self, seen: Seen, files: dict[str, int], result: BundleResult, of_signer: Iterator[Verdict]
     ) -> Iterator[Verdict | BundleResult]:
         structure = check_structure(seen, files)
         chosen = self._choose(structure.digests)
@@ -132,7 +136,7 @@ class DatasetCheck:
         checks = (
             seen.verdicts,
             structure.verdicts,
-            check_signer(seen, self.trust),
+            of_signer,
             check_totals(seen, files) if len(chosen) < len(structure.digests) else (),
         )
         for verdict in chain.from_iterable(checks):
@@ -203,14 +207,12 @@ class DatasetCheck:
         return BundleFolder(self.store, self.dataset_id, bundle_id)
 
 
-def _blank_result(seen: Seen, files: dict[str, int], trust: Trust) -> BundleResult:
+def _blank_result(seen: Seen, files: dict[str, int]) -> BundleResult:
     payload = [size for path, size in files.items() if path.startswith(layout.PAYLOAD_FOLDER)]
     result = BundleResult(seen.bundle_id, files=len(payload), bytes=sum(payload))
     result.statement_sha256 = seen.statement_sha256
     if seen.key is not None:
         result.signer = seen.key.fingerprint
-    if seen.statement is not None and seen.key is not None:
-        result.voucher = trust.voucher(seen.key, seen.statement)
     if seen.genuine is not None:
         result.finished = seen.genuine.finished
         result.objects = seen.genuine.objects.count

@@ -6,7 +6,7 @@ from contextlib import suppress
 from repatria.bundle.chain import Chain
 from repatria.bundle.reader import Bundle
 from repatria.errors import CryptError, NotFoundError
-from repatria.verify.chain import check_head, check_signer
+from repatria.verify.chain import bases_finished, check_head, check_signer
 from repatria.verify.report import Verdict
 from repatria.verify.rewrapping import unfinished
 from repatria.verify.seen import Seen
@@ -22,8 +22,9 @@ def doubts(chain: Chain, trust: Trust, *, whole: bool) -> Iterator[Verdict]:
         yield unfinished(chain.head.dataset_id)
     line = [_seen(bundle, trust) for bundle in chain.bundles]
     yield from check_head(line, trust, None, whole=whole)
+    times = bases_finished(line)
     for seen in line:
-        yield from check_signer(seen, trust)
+        yield from check_signer(seen, trust, times[seen.bundle_id])
 
 
 def _seen(bundle: Bundle, trust: Trust) -> Seen:

@@ -30,7 +30,7 @@ class Lying:
     bundles: dict[str, dict[str, int]] = field(default_factory=dict)
     """Bundle id -> path within the bundle -> size."""
     stray: list[str] = field(default_factory=list)
-    """Paths that belong to no bundle and to no record."""
+    """Paths that belong to no bundle, no record and no lease."""
     rewrapping: list[str] = field(default_factory=list)
     """Paths of a change of recipients that is under way."""
 
@@ -53,7 +53,7 @@ def look(store: Store, dataset_id: str) -> Lying:
         folder, slash, path = within.partition("/")
         if slash and layout.BUNDLE_ID.match(folder):
             lying.bundles.setdefault(folder, {})[path] = told.size
-        elif folder != layout.RECORDS:
+        elif folder not in {layout.RECORDS, layout.LEASES}:
             lying.stray.append(within)
         elif within.startswith((layout.REWRAP, layout.REWRAP_FOLDER)):
             lying.rewrapping.append(within)

@@ -24,12 +24,14 @@ class Trust:
     """The keys that this machine signs with."""
     remembered: Remembered | None = None
 
-    def voucher(self, key: SigningKey, statement: Statement) -> str | None:
+    def voucher(self, key: SigningKey, statement: Statement, base_finished: str = "") -> str | None:
         """Return who the key is and by whose word, None if nobody vouches for it.
 
-        A key must have been valid when the statement says it was signed: bundles outlive keys.
+        A key must have been valid when the statement says it was signed: bundles outlive keys. No bundle was
+        finished before the one that it builds on (`base_finished`, empty if there is none): whoever holds a key that
+        was withdrawn since could else sign as of an earlier day.
         """
-        return self.voucher_at(key, statement.signed_at)
+        return self.voucher_at(key, max(statement.signed_at, base_finished))  # RFC 3339 in UTC sorts by time
 
     def voucher_at(self, key: SigningKey, signed_at: str) -> str | None:
         """Return the same for anything that was signed at this time (RFC 3339, UTC, seconds)."""
