@@ -39,9 +39,10 @@ def opened_run(  # noqa: PLR0913 -- a bundle is made of these
     volume_size: int,
     patience: "Patience",
 ) -> "Iterator[BundleRun]":
-    """Open the dataset's bundle in the making and close its target at the end; warn of what may be regretted."""
+    """Open the dataset's bundle in the making under a lease at the target; warn of what may be regretted."""
     from repatria.cli.context import ask_passphrase
     from repatria.work.bundling import BundleRun
+    from repatria.work.lease import Lease
     from repatria.work.signing import choose_signer
 
     try:
@@ -53,16 +54,19 @@ def opened_run(  # noqa: PLR0913 -- a bundle is made of these
         if chosen.made:
             out.say(_("A key that signs was made: {file}. For those who verify:").format(file=chosen.file))
             out.say(chosen.allowed_line, whole=True)
-        with BundleRun.open(
-            facts,
-            target,
-            recipients=recipients,
-            signer=chosen.signer,
-            state=state,
-            sources=sources,
-            volume_size=volume_size,
-            patience=patience,
-        ) as run:
+        with (
+            Lease(target, facts.id, state, patience.stop),
+            BundleRun.open(
+                facts,
+                target,
+                recipients=recipients,
+                signer=chosen.signer,
+                state=state,
+                sources=sources,
+                volume_size=volume_size,
+                patience=patience,
+            ) as run,
+        ):
             for before, now in run.moved_sources:
                 out.warn(
                     _(

@@ -223,6 +223,7 @@ class Tree:
         try:
             session.rename(aside, self.full(path))
         except StatusError as error:
+            self._folders.clear()  # one of them may have been removed since: the next put looks again
             if self.exists(session, path):
                 raise failures.already_exists(path, self.uri, self.role) from error
             raise

@@ -1,0 +1,88 @@
+"""Two machines, each with its own state folder, one target: two real processes at the same time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.migrate.making import noise, write
+from tests.work.making import MIB
+
+MANIFEST = """id = "d"
+[[source]]
+uri = "abroad"
+[target]
+uri = "vault"
+[encryption]
+recipients = ["key.pub"]
+signer = "signer"
+[transfer]
+volume_size = "1MiB"
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    write(tmp_path / "abroad", {f"{number}": noise(MIB) for number in range(4)})
+    (tmp_path / "d.toml").write_text(MANIFEST)
+    assert run(tmp_path, "one", "keys", "new", "-o", "key", "-q")[0] == 0
+    assert run(tmp_path, "one", "keys", "signer", "-o", "signer", "-q")[0] == 0
+    return tmp_path
+
+
+def start(site: Path, machine: str, *arguments: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "REPATRIA_STATE": str(site / machine), "REPATRIA_LANG": "en"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "repatria", *arguments],
+        cwd=site,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(site: Path, machine: str, *arguments: str) -> tuple[int, str]:
+    with start(site, machine, *arguments) as process:
+        _out, said = process.communicate(timeout=60)
+        return process.returncode, said
+
+
+def wait_for_volume(site: Path, process: "subprocess.Popen[str]") -> None:
+    while not list((site / "vault").rglob("vol-*")):
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+def leases(site: Path) -> list[str]:
+    return [file.name for file in (site / "vault").rglob("leases/*")]
+
+
+def test_the_second_machine_gets_code_7_and_the_first_goes_on_undisturbed(site: Path) -> None:
+    with start(site, "one", "copy", "d.toml", "--bandwidth", "4mbit", "-q") as first:
+        wait_for_volume(site, first)
+        code, said = run(site, "two", "copy", "d.toml")
+        assert code == 7
+        assert f"process {first.pid}" in said
+        assert "is free 40 minutes after its last sign of life" in said
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=60)
+        assert first.returncode == 8
+    assert leases(site) == [], "a run that stops ends its lease"
+    assert run(site, "one", "copy", "d.toml")[0] == 0
+    assert run(site, "one", "verify", "d", "--deep", "-i", "key")[0] == 0
+
+
+def test_a_killed_run_blocks_another_machine_and_not_its_own(site: Path) -> None:
+    with start(site, "one", "copy", "d.toml", "--bandwidth", "4mbit", "-q") as first:
+        wait_for_volume(site, first)
+        first.kill()
+    assert len(leases(site)) == 1
+    assert run(site, "two", "copy", "d.toml")[0] == 7
+    assert run(site, "one", "copy", "d.toml")[0] == 0
+    assert leases(site) == []
+    assert run(site, "one", "verify", "d")[0] == 0, "a lease is nothing unexpected"
