@@ -19,6 +19,7 @@ from repatria.errors import NotFoundError, Role, StoreError
 from repatria.model import Object, ObjectKind
 from repatria.store import failures
 from repatria.store.base import Buffer, Reading
+from repatria.store.local_direct import DIRECT_FROM, write_file
 from repatria.store.local_files import (
     FILE,
     NEW_FILE,
@@ -32,7 +33,6 @@ from repatria.store.local_files import (
     object_of,
     open_folder,
     sweep,
-    write_whole,
 )
 from repatria.store.paths import ASIDE, UnholdableNameError, components, folder_of
 
@@ -83,7 +83,10 @@ class LocalStore:
         names = components(path, self.role)
         with self._told(path), self._folder(names[:-1]) as folder:
             file = os.open(names[-1], FILE, dir_fd=folder)
-            return Reading(found, PinnedFile(file, found.version, range(start, stop), partial(self._failed, path)))
+            # At a target the disk itself is asked, not the memory of what was just written there.
+            direct = self.role is Role.TARGET and length is None and found.size >= DIRECT_FROM
+            span, failed = range(start, stop), partial(self._failed, path)
+            return Reading(found, PinnedFile(file, found.version, span, failed, direct=direct))
 
     def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
         """Write aside, flush to the disk, then link into place; a link never replaces what is there."""
@@ -210,7 +213,7 @@ class LocalStore:
         try:
             with os.fdopen(file, "wb", buffering=0):
                 hold(file)
-                written = sum(write_whole(file, chunk) for chunk in data)
+                written = write_file(file, data, size)
                 if written != size:
                     raise ValueError(f"{written} bytes came where {size} were announced")
                 if like:

@@ -13,10 +13,10 @@ from functools import lru_cache
 from repatria.errors import StoreError
 from repatria.i18n import _
 from repatria.model import Object, ObjectKind
-from repatria.store.base import Buffer
+from repatria.store.local_direct import Blocks, is_aligned, set_direct
 
-CHUNK = 1 << 20
-"""Bytes read at a time."""
+CHUNK = 256 << 10
+"""Bytes given out at a time: few enough for a processor's cache, and for memory that is at hand."""
 UNTOUCHED = 60.0
 """Seconds since its last byte after which a file aside that nobody holds locked was left by a killed run."""
 STALE_AFTER = 24 * 3600.0
@@ -31,16 +31,26 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 class PinnedFile:
     """Some bytes of an open file, which must be of one version from here to the last of them.
 
-    `failed` makes the error to raise: of an OSError, or without one because the file changed.
+    `failed` makes the error to raise: of an OSError, or without one because the file changed. `direct`: from the disk,
+    past the system's cache.
     """
 
-    def __init__(self, file: int, version: str, span: range, failed: Callable[[OSError | None], StoreError]) -> None:
+    def __init__(
+        self,
+        file: int,
+        version: str,
+        span: range,
+        failed: Callable[[OSError | None], StoreError],
+        *,
+        direct: bool = False,
+    ) -> None:
         self._file = file
         self._version = version
         self._at = span.start
         self._stop = span.stop
         self._failed = failed
         self._check()
+        self._blocks = Blocks(file) if direct and is_aligned(span.start) and set_direct(file, True) else None
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -53,13 +63,18 @@ class PinnedFile:
             self.close()
             raise StopIteration
         try:
-            chunk = os.pread(self._file, min(CHUNK, self._stop - self._at), self._at)
+            chunk = self._chunk(min(CHUNK, self._stop - self._at))
         except OSError as error:
             raise self._failed(error) from error
         if not chunk:
             raise self._failed(None)
         self._at += len(chunk)
         return chunk
+
+    def _chunk(self, most: int) -> bytes:
+        if self._blocks is None:
+            return os.pread(self._file, most, self._at)
+        return self._blocks.read(self._at, most)
 
     def close(self) -> None:
         """Close the file, read to the end or not."""
@@ -124,15 +139,6 @@ def digest_of(name: str, folder: int) -> bytes:
     """Return the SHA-256 of a file in an open folder."""
     with os.fdopen(os.open(name, FILE, dir_fd=folder), "rb", buffering=0) as stream:
         return hashlib.file_digest(stream, "sha256").digest()
-
-
-def write_whole(file: int, chunk: Buffer) -> int:
-    """Write all of a chunk and return its length in bytes."""
-    view = memoryview(chunk).cast("B")
-    written = 0
-    while written < len(view):
-        written += os.write(file, view[written:])
-    return written
 
 
 def keep(file: int, like: Object) -> None:
