@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -31,10 +31,12 @@ from repatria.errors import (
     UsageError,
 )
 from repatria.model import Object
-from repatria.store import resuming, s3, s3_client, s3_put
+from repatria.store import resuming, s3_listing, s3_put, s3_service
 from repatria.store.paths import UnholdableNameError
-from repatria.store.s3 import S3Store, checksum_of
-from repatria.store.s3_client import AWS, of_reply, service_of
+from repatria.store.s3 import S3Store
+from repatria.store.s3_listing import checksum_of
+from repatria.store.s3_refusals import of_reply
+from repatria.store.s3_service import AWS, service_of
 from tests.servers import ACCESS_KEY, BUCKET, SECRET_KEY, CuttingProxy, Server
 
 
@@ -73,7 +75,7 @@ class TestKeys:
         assert [found.path for found in store.list()] == ["a"]
 
     def test_page_after_page(self, moto: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(s3, "PAGE", 3)
+        monkeypatch.setattr(s3_listing, "PAGE", 3)
         store = store_at(moto)
         for number in range(10):
             store.put(f"a//{number}", [b"1"], 1)
@@ -160,7 +162,7 @@ class TestWriteOnce:
             with pytest.raises(AlreadyExistsError):
                 store.put("a", [b"1"], 1)
             store.put("b", [b"1"], 1)
-        conditions = [bool(headers.get("If-None-Match")) for command, headers in service.seen if command == "PUT"]
+        conditions = [bool(headers.get("if-none-match")) for command, headers in service.seen if command == "PUT"]
         assert conditions == [True, False, False]  # it is told once that it does not know them
 
 
@@ -216,19 +218,21 @@ class TestReadings:
 class TestChecksums:
     MD5 = "5eb63bbbe01eeed093cb22bb8f5acdc3"
 
+    FULL: ClassVar = {"x-amz-checksum-type": "FULL_OBJECT"}
+
     @pytest.mark.parametrize(
         ("reply", "expected"),
         [
-            ({"ETag": f'"{MD5}"'}, ("md5", MD5)),
-            ({"ETag": f'"{MD5}"', "ServerSideEncryption": "AES256"}, ("md5", MD5)),
-            ({"ETag": f'"{MD5}-3"'}, None),
-            ({"ETag": f'"{MD5}"', "ServerSideEncryption": "aws:kms"}, None),
-            ({"ETag": f'"{MD5}"', "SSECustomerAlgorithm": "AES256"}, None),
-            ({"ETag": '"an-etag-of-another-kind"'}, None),
+            ({"etag": f'"{MD5}"'}, ("md5", MD5)),
+            ({"etag": f'"{MD5}"', "x-amz-server-side-encryption": "AES256"}, ("md5", MD5)),
+            ({"etag": f'"{MD5}-3"'}, None),
+            ({"etag": f'"{MD5}"', "x-amz-server-side-encryption": "aws:kms"}, None),
+            ({"etag": f'"{MD5}"', "x-amz-server-side-encryption-customer-algorithm": "AES256"}, None),
+            ({"etag": '"an-etag-of-another-kind"'}, None),
             ({}, None),
-            ({"ETag": f'"{MD5}-2"', "ChecksumSHA256": "AAEC", "ChecksumType": "FULL_OBJECT"}, ("sha256", "000102")),
-            ({"ETag": f'"{MD5}-2"', "ChecksumSHA256": "AAEC-2", "ChecksumType": "COMPOSITE"}, None),
-            ({"ETag": f'"{MD5}"', "ChecksumCRC64NVME": "AAEC", "ChecksumType": "FULL_OBJECT"}, ("md5", MD5)),
+            ({"etag": f'"{MD5}-2"', "x-amz-checksum-sha256": "AAEC", **FULL}, ("sha256", "000102")),
+            ({"etag": f'"{MD5}-2"', "x-amz-checksum-sha256": "AAEC-2", "x-amz-checksum-type": "COMPOSITE"}, None),
+            ({"etag": f'"{MD5}"', "x-amz-checksum-crc64nvme": "AAEC", **FULL}, ("md5", MD5)),
         ],
     )
     def test_of_the_whole_object_only(self, reply: Mapping[str, str], expected: tuple[str, str] | None) -> None:
@@ -238,7 +242,7 @@ class TestChecksums:
         with Service() as service:
             service.store().put("a", [b"data"], 4)
         (headers,) = [headers for command, headers in service.seen if command == "PUT"]
-        assert headers["Content-MD5"] == base64.b64encode(hashlib.md5(b"data").digest()).decode()  # noqa: S324 -- Content-MD5 is MD5
+        assert headers["content-md5"] == base64.b64encode(hashlib.md5(b"data").digest()).decode()  # noqa: S324 -- Content-MD5 is MD5
         assert not any(name.lower().startswith("x-amz-checksum") for name in headers)
 
     def test_services_that_keep_sha256_are_sent_it_and_asked_for_it(self) -> None:
@@ -254,8 +258,8 @@ class TestChecksums:
         assert get["x-amz-checksum-mode"] == "ENABLED"
 
     def test_which_services_are_known(self) -> None:
-        assert service_of("https://s3.eu-west-3.amazonaws.com") is AWS
-        assert service_of("https://amazonaws.com.example.org") is not AWS
+        assert service_of("s3.eu-west-3.amazonaws.com") is AWS
+        assert service_of("amazonaws.com.example.org") is not AWS
 
 
 class TestMetadata:
@@ -403,7 +407,7 @@ class Service:
     def answer(self, handler: Handler) -> tuple[int, bytes]:
         return (404, b"") if handler.command == "HEAD" else (200, b"")
 
-    def store(self, known_as: s3_client.Service | None = None) -> S3Store:
+    def store(self, known_as: s3_service.Service | None = None) -> S3Store:
         endpoint = f"{self._scheme}://localhost:{self._server.server_port}"
         return S3Store(BUCKET, endpoint=endpoint, profile="test", service=known_as)
 

@@ -3,19 +3,17 @@
 import base64
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from xml.etree import ElementTree as Tree
 
 from repatria.model import Object
 from repatria.store.base import Buffer
-from repatria.store.s3_client import Service, reply_of
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+from repatria.store.s3_exchange import Exchange, Request
+from repatria.store.s3_link import BrokenError
+from repatria.store.s3_refusals import RefusalError
+from repatria.store.s3_service import Service
 
 SINGLE_PUT = 128 << 20
 """Bytes up to which an object is one request, all of it in memory; larger ones are put in parts."""
@@ -23,6 +21,7 @@ PART = 32 << 20
 """Bytes of a part, unless the object would need more than MOST_PARTS."""
 MOST_PARTS = 10_000
 MEBIBYTE = 1 << 20
+_PRINTABLE = re.compile(r"[\x20-\x7e]*")
 
 
 class TakenError(Exception):
@@ -31,10 +30,9 @@ class TakenError(Exception):
 
 @dataclass(slots=True)
 class Putter:
-    """Puts objects under new keys of one bucket; raises the client's exceptions and TakenError."""
+    """Puts objects under new keys of one bucket; raises what `Exchange` does, and TakenError."""
 
-    client: "S3Client"
-    bucket: str
+    exchange: Exchange
     service: Service
     conditional: bool = True
     """`If-None-Match` is sent; a service that answers that it is not implemented is not asked again."""
@@ -53,78 +51,76 @@ class Putter:
         if self.service.write_once and self.conditional:
             return
         try:
-            self.client.head_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if reply_of(error)[1] != 404:
+            self.exchange.read(Request("HEAD", key))
+        except RefusalError as error:
+            if error.status != 404:
                 raise
         else:
             raise TakenError
 
-    def _put_whole(self, key: str, body: bytes | bytearray, kept: dict[str, Any]) -> None:
-        request = {"Bucket": self.bucket, "Key": key, "Body": body, **self._digest(body), **kept}
+    def _put_whole(self, key: str, body: Buffer, kept: Mapping[str, str]) -> None:
+        sha256 = hashlib.sha256(body) if self.service.checksums else None
+        digest = {"x-amz-checksum-sha256": _base64(sha256.digest())} if sha256 else {"content-md5": _md5(body)}
+
+        def put(once: Mapping[str, str]) -> None:
+            known = sha256.hexdigest() if sha256 else None
+            self.exchange.read(Request("PUT", key, headers={**digest, **kept, **once}, body=body, sha256=known))
+
         try:
-            self.client.put_object(**request, **self._once())
-        except ClientError as error:
+            put(self._once())
+        except RefusalError as error:
             if not self._learn(error):
                 raise
             self._look(key)
-            self.client.put_object(**request)
+            put({})
 
-    def _put_parts(self, key: str, data: Iterable[Buffer], size: int, kept: dict[str, Any]) -> None:
-        upload = self.client.create_multipart_upload(Bucket=self.bucket, Key=key, **kept)["UploadId"]
+    def _put_parts(self, key: str, data: Iterable[Buffer], size: int, kept: Mapping[str, str]) -> None:
+        reply = self.exchange.read(Request("POST", key, {"uploads": ""}, kept, b""))[1]
+        upload = {"uploadId": _text_of(reply, "UploadId")}
         try:
             parts = self._send_parts(key, upload, data, size)
             self._look(key)
             self._complete(key, upload, parts)
         except BaseException:
-            with contextlib.suppress(ClientError, BotoCoreError):
-                self.client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload)
+            with contextlib.suppress(RefusalError, OSError):
+                self.exchange.read(Request("DELETE", key, upload))
             raise
 
-    def _send_parts(self, key: str, upload: str, data: Iterable[Buffer], size: int) -> "list[CompletedPartTypeDef]":
-        sent: list[CompletedPartTypeDef] = []
+    def _send_parts(self, key: str, upload: Mapping[str, str], data: Iterable[Buffer], size: int) -> list[str]:
+        """Send the parts one after the other; return their ETags."""
+        sent: list[str] = []
         total = 0
         for number, part in enumerate(_cut(data, part_size(size)), 1):
-            reply = self.client.upload_part(
-                Bucket=self.bucket, Key=key, UploadId=upload, PartNumber=number, Body=part, ContentMD5=_md5(part)
-            )
-            sent.append({"PartNumber": number, "ETag": reply["ETag"]})
+            query = {**upload, "partNumber": str(number)}
+            reply, _empty = self.exchange.read(Request("PUT", key, query, {"content-md5": _md5(part)}, part))
+            sent.append(reply.headers.get("etag", ""))
             total += len(part)
         if total != size:
             raise ValueError(f"{total} bytes came where {size} were announced")
         return sent
 
-    def _complete(self, key: str, upload: str, parts: "list[CompletedPartTypeDef]") -> None:
-        def complete() -> None:
-            self.client.complete_multipart_upload(
-                Bucket=self.bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}, **self._once()
-            )
+    def _complete(self, key: str, upload: Mapping[str, str], parts: list[str]) -> None:
+        def complete(once: Mapping[str, str]) -> None:
+            self.exchange.read(Request("POST", key, upload, once, _parts_list(parts)))
 
         try:
-            complete()
-        except ClientError as error:
-            if reply_of(error)[0] == "NoSuchUpload":
+            complete(self._once())
+        except RefusalError as error:
+            if error.code == "NoSuchUpload":
                 # Completed already, by a request whose reply was lost.
                 raise TakenError from error
             if not self._learn(error):
                 raise
-            complete()
+            complete({})
 
-    def _digest(self, body: bytes | bytearray) -> dict[str, Any]:
-        """Return the digest that the service compares with what reached it."""
-        if self.service.checksums:
-            return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(body).digest()).decode()}
-        return {"ContentMD5": _md5(body)}
+    def _once(self) -> dict[str, str]:
+        return {"if-none-match": "*"} if self.conditional else {}
 
-    def _once(self) -> dict[str, Any]:
-        return {"IfNoneMatch": "*"} if self.conditional else {}
-
-    def _learn(self, error: ClientError) -> bool:
+    def _learn(self, error: RefusalError) -> bool:
         """Raise TakenError if the condition failed; return True if the service turned out not to know conditions."""
-        code, status = reply_of(error)
-        if status == 412:
+        if error.status == 412:
             raise TakenError from error
-        if self.conditional and (code == "NotImplemented" or status == 501):
+        if self.conditional and (error.code == "NotImplemented" or error.status == 501):
             self.conditional = False
             return True
         return False
@@ -147,32 +143,57 @@ def _cut(data: Iterable[Buffer], size: int) -> Iterator[bytes]:
         yield bytes(waiting)
 
 
-def _joined(data: Iterable[Buffer], size: int) -> bytes | bytearray:
+def _joined(data: Iterable[Buffer], size: int) -> Buffer:
     chunks = list(data)
-    whole = chunks[0] if len(chunks) == 1 and isinstance(chunks[0], bytes | bytearray) else b"".join(chunks)
+    whole = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     if len(whole) != size:
         raise ValueError(f"{len(whole)} bytes came where {size} were announced")
     return whole
 
 
-def _md5(body: bytes | bytearray) -> str:
+def _parts_list(etags: Iterable[str]) -> bytes:
+    root = Tree.Element("CompleteMultipartUpload", xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
+    for number, etag in enumerate(etags, 1):
+        part = Tree.SubElement(root, "Part")
+        Tree.SubElement(part, "PartNumber").text = str(number)
+        Tree.SubElement(part, "ETag").text = etag
+    return Tree.tostring(root)
+
+
+def _text_of(reply: bytes, name: str) -> str:
+    """Return what the element of that name says, whatever its namespace."""
+    try:
+        root = Tree.fromstring(reply)  # noqa: S314 -- expat bounds entities since 2.4.1, and resolves no external ones
+    except Tree.ParseError as error:
+        raise BrokenError("the reply is no XML") from error
+    found = root.findtext(f"{{*}}{name}")
+    if not found:
+        raise BrokenError(f"the reply tells no {name}")
+    return found
+
+
+def _md5(body: Buffer) -> str:
     """Return the Content-MD5 of a request: against damage on the way, not against people."""
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    return _base64(hashlib.md5(body, usedforsecurity=False).digest())
 
 
-def _kept(like: Object | None) -> dict[str, Any]:
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def _kept(like: Object | None) -> dict[str, str]:
     """Return what a service can keep of another object: content type and user metadata."""
-    kept: dict[str, Any] = {}
+    kept: dict[str, str] = {}
     if like and like.content_type:
-        kept["ContentType"] = like.content_type
-    if like and like.metadata:
-        kept["Metadata"] = {name: _header(value) for name, value in like.metadata.items()}
+        kept["content-type"] = _header(like.content_type)
+    if like:
+        kept |= {f"x-amz-meta-{name}": _header(value) for name, value in like.metadata.items()}
     return kept
 
 
 def _header(value: str) -> str:
-    """Return a value as a header can carry it: other than ASCII by RFC 2047, as S3 itself does."""
-    if value.isascii():
+    """Return a value as a header can carry it: other than printable ASCII by RFC 2047, as S3 itself does."""
+    if _PRINTABLE.fullmatch(value):
         return value
     encoded = base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()
     return f"=?UTF-8?B?{encoded}?="

@@ -4,20 +4,19 @@ import contextlib
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import BotoCoreError, ClientError
+from datetime import UTC, datetime
 
 from repatria.store.base import Buffer
 from repatria.store.local_files import STALE_AFTER
 from repatria.store.paths import ASIDE
+from repatria.store.s3_exchange import Request
+from repatria.store.s3_listing import list_keys
 from repatria.store.s3_put import Putter
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from repatria.store.s3_refusals import RefusalError
+from repatria.store.s3_signing import encoded_path
 
 _PIECE = 1 << 20
 
@@ -32,7 +31,7 @@ class NotKeptError(Exception):
 
 @dataclass(slots=True)
 class Replacer:
-    """Replaces objects of one bucket; raises the client's exceptions, LockedKeyError and NotKeptError.
+    """Replaces objects of one bucket; raises what `Exchange` does, LockedKeyError and NotKeptError.
 
     An object appears whole under its key, whatever is cut off: a killed run leaves at most a copy aside, which a later
     run removes after a day.
@@ -44,12 +43,8 @@ class Replacer:
     _swept: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def _client(self) -> "S3Client":
-        return self.putter.client
-
     def replace(self, key: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
-        """Put `size` bytes under a key that is taken; a client's 404 if it is not."""
+        """Put `size` bytes under a key that is taken; RefusalError, 404, if it is not."""
         self._refuse_locked(key)
         self._sweep()
         aside = f"{self.prefix}{ASIDE}/{secrets.token_hex(16)}"
@@ -58,29 +53,33 @@ class Replacer:
             self._require(aside, sha256)
             self._copy(aside, key, sha256)
         finally:
-            with contextlib.suppress(ClientError, BotoCoreError):
-                self._client.delete_object(Bucket=self.putter.bucket, Key=aside)
+            with contextlib.suppress(RefusalError, OSError):
+                self.putter.exchange.read(Request("DELETE", aside))
 
     def _refuse_locked(self, key: str) -> None:
         """Raise LockedKeyError where a service would keep the old bytes, under this key or as a version of it."""
-        told = self._client.head_object(Bucket=self.putter.bucket, Key=key)
-        until = told.get("ObjectLockRetainUntilDate")
-        if told.get("ObjectLockLegalHoldStatus") == "ON" or (until is not None and until > datetime.now(UTC)):
+        told = self._head(key)
+        until = told.get("x-amz-object-lock-retain-until-date")
+        held = told.get("x-amz-object-lock-legal-hold") == "ON"
+        if held or (until is not None and datetime.fromisoformat(until) > datetime.now(UTC)):
             raise LockedKeyError
 
     def _copy(self, aside: str, key: str, sha256: bytes) -> None:
-        proven = self._client.head_object(Bucket=self.putter.bucket, Key=aside)["ETag"]
-        self._client.copy_object(
-            Bucket=self.putter.bucket, Key=key, CopySource={"Bucket": self.putter.bucket, "Key": aside}
-        )
-        if self._client.head_object(Bucket=self.putter.bucket, Key=key)["ETag"] != proven:
+        exchange = self.putter.exchange
+        proven = self._head(aside).get("etag")
+        origin = {"x-amz-copy-source": f"/{exchange.bucket}/{encoded_path(aside)}"}
+        exchange.read(Request("PUT", key, headers=origin, body=b""))
+        if self._head(key).get("etag") != proven:
             self._require(key, sha256)  # a copy of several parts has another ETag than they: only its bytes tell
+
+    def _head(self, key: str) -> Mapping[str, str]:
+        return self.putter.exchange.read(Request("HEAD", key))[0].headers
 
     def _require(self, key: str, sha256: bytes) -> None:
         """Read an object back; NotKeptError unless it has that digest."""
         digest = hashlib.sha256()
-        with contextlib.closing(self._client.get_object(Bucket=self.putter.bucket, Key=key)["Body"]) as body:
-            for chunk in body.iter_chunks(_PIECE):
+        with contextlib.closing(self.putter.exchange.ask(Request("GET", key)).body) as body:
+            while chunk := body.read(_PIECE):
                 digest.update(chunk)
         if digest.digest() != sha256:
             raise NotKeptError
@@ -91,9 +90,8 @@ class Replacer:
             swept, self._swept = self._swept, True
         if swept:
             return
-        oldest = datetime.now(UTC) - timedelta(seconds=STALE_AFTER)
-        pages = self._client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self.putter.bucket, Prefix=f"{self.prefix}{ASIDE}/"):
-            for entry in page.get("Contents", []):
-                if entry["LastModified"] < oldest:
-                    self._client.delete_object(Bucket=self.putter.bucket, Key=entry["Key"])
+        oldest = time.time_ns() - STALE_AFTER * 1_000_000_000
+        exchange = self.putter.exchange
+        for found in list_keys(exchange, f"{self.prefix}{ASIDE}/"):
+            if (found.mtime_ns or 0) < oldest:
+                exchange.read(Request("DELETE", found.path))

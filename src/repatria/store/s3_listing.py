@@ -1,0 +1,145 @@
+"""What a bucket tells of its objects: a page of a listing, the head of a reply."""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as Tree
+
+from repatria.model import Object
+from repatria.store.s3_exchange import Exchange, Request
+from repatria.store.s3_link import BrokenError
+
+PAGE = 1000
+"""Objects listed in one reply: as many as S3 gives."""
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_SECOND = 1_000_000_000
+
+
+def list_keys(exchange: Exchange, prefix: str) -> Iterator[Object]:
+    """Yield the objects whose keys begin with `prefix`, in their order, a page at a time; their paths are whole keys.
+
+    Keys are asked for in the encoding of URLs: XML has no place for control characters.
+    """
+    query = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE), "prefix": prefix}
+    while True:
+        page = page_of(exchange.read(Request("GET", query=query))[1])
+        yield from page.objects
+        if page.next is None:
+            return
+        query["continuation-token"] = page.next
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a listing."""
+
+    objects: list[Object]
+    """Each with its whole key as its path."""
+    next: str | None
+    """What asks for the next page."""
+
+
+def page_of(text: bytes) -> Page:
+    """Read a reply to ListObjectsV2; BrokenError if it is none."""
+    try:
+        root = Tree.fromstring(text)  # noqa: S314 -- expat bounds entities since 2.4.1, and resolves no external ones
+    except Tree.ParseError as error:
+        raise BrokenError("the listing is no XML") from error
+    if _name(root) != "ListBucketResult":
+        raise BrokenError("the reply is no listing")
+    fields = {_name(element): element.text or "" for element in root}
+    encoded = fields.get("EncodingType") == "url"
+    objects = [_listed(element, encoded=encoded) for element in root if _name(element) == "Contents"]
+    more = fields.get("IsTruncated", "").strip() == "true"
+    token = fields.get("NextContinuationToken")
+    if more and not token:
+        raise BrokenError("the listing does not tell how it goes on")
+    return Page(objects, token if more else None)
+
+
+def _listed(entry: Tree.Element, *, encoded: bool) -> Object:
+    fields = {_name(element): element.text or "" for element in entry}
+    try:
+        key = fields["Key"]
+        return Object(
+            unquote_plus(key, errors="surrogateescape") if encoded else key,
+            int(fields["Size"]),
+            _nanoseconds(datetime.fromisoformat(fields["LastModified"])),
+            version_of(fields.get("ETag", "")),
+        )
+    except (KeyError, ValueError) as error:
+        raise BrokenError("the reply is no listing") from error
+
+
+def _name(element: Tree.Element) -> str:
+    """Return the name of an element without its namespace: services differ in it."""
+    return element.tag.rpartition("}")[2]
+
+
+def object_of(path: str, headers: Mapping[str, str]) -> Object:
+    """Return what the head of a reply tells of the whole object, whatever part of it the reply brings."""
+    return Object(
+        path,
+        span_of(headers)[1],
+        mtime_ns=_of_date(headers.get("last-modified", "")),
+        version=version_of(headers.get("etag", "")),
+        content_type=headers.get("content-type"),
+        metadata={name[11:]: value for name, value in headers.items() if name.startswith("x-amz-meta-")},
+        checksum=checksum_of(headers),
+    )
+
+
+def span_of(headers: Mapping[str, str]) -> tuple[int, int]:
+    """Return where a reply's bytes begin and the size of the whole object.
+
+    Content-Range is asked, not the status: rclone's server gives ranges with 200.
+    """
+    match = _RANGE.fullmatch(headers.get("content-range", ""))
+    if match:
+        return int(match[1]), int(match[3])
+    size = headers.get("content-length", "")
+    if not size.isdecimal():
+        raise BrokenError("the reply does not tell the object's size")
+    return 0, int(size)
+
+
+def checksum_of(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the checksum of the whole object that a reply vouches for, None if there is none that we can compute.
+
+    Of several parts there are only checksums of checksums (`-N`). An ETag is the MD5 of a single part, unless the
+    object is encrypted with a key of KMS or of the customer (Amazon S3 API reference, Object: ETag).
+    """
+    if headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
+        for name in ("sha256", "sha1"):
+            value = headers.get(f"x-amz-checksum-{name}", "")
+            if value and "-" not in value:
+                return name, base64.b64decode(value).hex()
+    etag = version_of(headers.get("etag", ""))
+    plain = headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
+    own_key = "x-amz-server-side-encryption-customer-algorithm" in headers
+    return ("md5", etag) if plain and not own_key and _MD5.fullmatch(etag) else None
+
+
+def version_of(etag: str) -> str:
+    """Return an ETag as a version is kept: a weak one as it is, any other without its quotes."""
+    return etag if etag.startswith("W/") else etag.strip('"')
+
+
+@lru_cache(4096)
+def _of_date(date: str) -> int | None:
+    try:
+        return _nanoseconds(parsedate_to_datetime(date))
+    except ValueError:
+        return None
+
+
+def _nanoseconds(moment: datetime) -> int:
+    """Return whole seconds: some services tell more in a listing than in a reply."""
+    known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(known.timestamp()) * _SECOND
