@@ -5,7 +5,7 @@ The language is chosen once, before commands are imported, because help texts ar
 
 import gettext
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 LANGUAGES = ("en", "fr")
@@ -38,6 +38,11 @@ def language() -> str:
 def _(message: str) -> str:
     """Translate a sentence; placeholders are filled afterwards with `.format(name=...)`."""
     return _current.gettext(message)
+
+
+def speaker(language: str) -> Callable[[str], str]:
+    """Return `_` for one language, whatever is spoken now: for what others will read, such as a printed sheet."""
+    return gettext.translation("repatria", _LOCALE_FOLDER, [language], fallback=True).gettext
 
 
 def ngettext(singular: str, plural: str, count: int) -> str:

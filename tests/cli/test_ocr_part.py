@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BLOCKED = "numpy", "PIL", "pypdf", "pypdfium2", "pytesseract", "snowballstemmer", "tesserocr"
+BLOCKED = "numpy", "PIL", "pypdf", "pypdfium2", "pytesseract", "snowballstemmer", "tesserocr", "zxingcpp"
 WITHOUT = (
     "import sys\n"
     f"sys.modules.update(dict.fromkeys({BLOCKED!r}))\n"  # None there makes an import fail

@@ -29,6 +29,7 @@ GROUPS = (
     "prove",
     "restore",
     "ocr",
+    "sheets",
     "search",
     "age",
 )

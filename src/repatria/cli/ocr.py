@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from repatria.cli.bordereau_lines import read_bordereau
 from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.errors import UsageError, worst
@@ -18,7 +19,6 @@ from repatria.i18n import _, ngettext
 if TYPE_CHECKING:
     from repatria.bundle.statement import DatasetFacts
     from repatria.crypt.recipient import Recipient
-    from repatria.ocr.bordereau import Bordereau
     from repatria.ocr.digitise import DigitiseResult, Wishes
     from repatria.settings import Settings
     from repatria.source.base import ObjectSource
@@ -239,42 +239,9 @@ def _wishes(out: Output, archive: _Archive, *, again: bool, workers: int | None)
     from repatria.ocr.engine import choose_engine, languages_of
 
     engine = choose_engine(languages_of(archive.languages))
-    bordereau = _read_bordereau(out, archive.bordereau) if archive.bordereau is not None else None
+    bordereau = read_bordereau(out, archive.bordereau) if archive.bordereau is not None else None
     wishes = Wishes(engine, archive.fonds, bordereau, again)
     return wishes if workers is None else replace(wishes, workers=workers)
-
-
-def _read_bordereau(out: Output, file: Path) -> "Bordereau":
-    """Read the bordereau, and say how it was read: a wrong guess must be seen."""
-    from repatria.cli.quantity import number_text
-    from repatria.ocr.bordereau import load_bordereau
-
-    bordereau = load_bordereau(file)
-    count = len(bordereau.entries)
-    out.say(
-        ngettext(
-            "Bordereau {file}: {count} row, read as {encoding} with columns parted by {delimiter}.",
-            "Bordereau {file}: {count} rows, read as {encoding} with columns parted by {delimiter}.",
-            count,
-        ).format(
-            file=file.name,
-            count=number_text(count),
-            encoding=bordereau.encoding,
-            delimiter={"\t": _("tabs")}.get(bordereau.delimiter, f"`{bordereau.delimiter}`"),
-        )
-    )
-    if bordereau.others:
-        others = ", ".join(bordereau.others)
-        out.say(_("These columns are kept without being understood: {columns}.").format(columns=others))
-    out.record(
-        "bordereau",
-        file=str(file),
-        rows=count,
-        encoding=bordereau.encoding,
-        delimiter=bordereau.delimiter,
-        others=list(bordereau.others),
-    )
-    return bordereau
 
 
 def _id_of(folders: Sequence[Path]) -> str:

@@ -5,7 +5,7 @@ import importlib
 from repatria.errors import UsageError
 from repatria.i18n import _
 
-PACKAGES = ("numpy", "PIL", "pypdf", "pypdfium2", "snowballstemmer")
+PACKAGES = ("numpy", "PIL", "pypdf", "pypdfium2", "snowballstemmer", "zxingcpp")
 """What it needs besides an engine, of which there are two; `engine` looks for those."""
 
 
