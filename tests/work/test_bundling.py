@@ -5,6 +5,7 @@ import itertools
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def object_row(each: Object, data: bytes, number: int) -> ObjectRow:
 
 @pytest.fixture(autouse=True)
 def small_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "VOLUMES_PER_INDEX", 2)
+    monkeypatch.setattr(publishing, "LIMITS", replace(publishing.LIMITS, volumes=2))
 
 
 def test_a_bundle_is_made_read_and_verified(site: Site) -> None:
@@ -558,7 +559,7 @@ def test_rows_are_forgotten_once_their_index_is_published(site: Site) -> None:
             store_all(run, [(told(f"a{number}", b"1"), b"1")])
         run.publish_if_due()
         journal = Journal(site.state.dataset("d"), site.state.key(), read_only=True)
-        assert journal.rows("SELECT number, rows IS NULL FROM volumes ORDER BY number") == [(1, 1), (2, 1), (3, 1)]
+        assert journal.rows("SELECT number, rows IS NULL FROM volumes ORDER BY number") == [(1, 1), (2, 1), (3, 0)]
         journal.close()
 
 
@@ -588,4 +589,17 @@ def test_names_that_collide_are_all_kept(site: Site) -> None:
     files = {"a": b"file", "a/b": b"below", "../out": b"up", "/abs": b"abs", "x.part-000001": b"p"}
     site.make(files)
     assert read_chain(site.target) == files
+    assert verify(site.target, site.folder) == []
+
+
+@pytest.mark.parametrize("limit", [{"objects": 3}, {"row_bytes": 1}, {"pages": 0}])
+def test_an_index_covers_no_more_than_it_may_hold_but_always_a_volume(
+    site: Site, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int]
+) -> None:
+    monkeypatch.setattr(publishing, "LIMITS", replace(publishing.LIMITS, volumes=64, **limit))
+    site.make(FILES)
+    statement = Chain.load(site.target, "d").head.statement
+    ranges = [(entry.first_volume, entry.last_volume) for entry in statement.indexes]
+    assert ranges == [(1, 1), (2, 2), (3, 3)]
+    assert site.read() == FILES
     assert verify(site.target, site.folder) == []

@@ -1,22 +1,22 @@
 """Objects that lost a volume of the unfinished bundle: no row may tell of them, or they would count as copied."""
 
 from repatria.work.journal import Journal
-from repatria.work.sealed_rows import VolumeContent
+from repatria.work.sealed_rows import PackedContent, VolumeContent
 
 _ROWS = b"volume rows"
 
 
-def sealed_content(journal: Journal, content: VolumeContent) -> bytes:
+def seal_content(journal: Journal, packed: PackedContent) -> bytes:
     """Return a volume's rows as the journal keeps them."""
-    return journal.seal(content.pack(), _ROWS)
+    return journal.seal(packed.packed, _ROWS)
 
 
-def kept_content(journal: Journal, number: int) -> VolumeContent:
+def kept_content(journal: Journal, number: int) -> PackedContent:
     """Return a volume's rows; nothing if they stand in an index already, or the volume was given up."""
     found = journal.row("SELECT rows FROM volumes WHERE number=?", number)
     if found is None or found[0] is None:
-        return VolumeContent()
-    return VolumeContent.unpack(journal.unseal(found[0], _ROWS))
+        return VolumeContent().pack()
+    return PackedContent(journal.unseal(found[0], _ROWS))
 
 
 def take_out_broken(journal: Journal, lost: int) -> None:
@@ -24,9 +24,9 @@ def take_out_broken(journal: Journal, lost: int) -> None:
 
     No index covers that volume yet, so none tells of these objects. Called within a transaction.
     """
-    broken = {member.object for member in kept_content(journal, lost).members}
+    broken = {member.object for member in kept_content(journal, lost).members()}
     waiting = journal.rows("SELECT number FROM volumes WHERE rows IS NOT NULL AND number<>? ORDER BY number", lost)
-    others = {number: kept_content(journal, number) for (number,) in waiting}
+    others = {number: kept_content(journal, number).unpack() for (number,) in waiting}
     for content in others.values():
         for row in content.documents_of(broken):
             broken.update(number for number in row.objects if number is not None)
@@ -43,9 +43,11 @@ def _rewrite(journal: Journal, number: int, content: VolumeContent, broken: set[
     rest = content.without(broken)
     if rest == content:
         return
+    packed = rest.pack()
     journal.change(
-        "UPDATE volumes SET rows=?, objects=?, pages=? WHERE number=?",
-        sealed_content(journal, rest),
+        "UPDATE volumes SET rows=?, row_bytes=?, objects=?, pages=? WHERE number=?",
+        seal_content(journal, packed),
+        packed.size,
         len(rest.objects),
         len(rest.pages),
         number,

@@ -41,7 +41,8 @@ CREATE TABLE volumes(
   payload_size INTEGER NOT NULL, payload_sha256 BLOB NOT NULL,
   objects INTEGER NOT NULL, pages INTEGER NOT NULL,
   published INTEGER NOT NULL DEFAULT 0, -- the index that holds its rows, 0 before
-  rows BLOB                             -- sealed; NULL once they stand in an index
+  rows BLOB,                            -- sealed; NULL once they stand in an index
+  row_bytes INTEGER NOT NULL            -- about what they take there
 );
 CREATE TABLE taken(                     -- the objects of this bundle
   number INTEGER PRIMARY KEY, path BLOB NOT NULL, fingerprint BLOB NOT NULL, size INTEGER NOT NULL,

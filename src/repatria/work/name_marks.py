@@ -6,7 +6,6 @@ a Bloom filter gives it without asking the journal.
 
 import struct
 import threading
-from collections import Counter
 from collections.abc import Iterable
 
 from repatria.work.journal import Journal
@@ -31,7 +30,11 @@ class MarkFilter:
     def may_hold(self, mark: bytes) -> bool:
         """Return False only if a mark was never added."""
         bits = self._bits
-        return all(bits[number >> 9] & 1 << (number >> 6 & 7) for number in _FOUR_NUMBERS.unpack(mark))
+        a, b, c, d = _FOUR_NUMBERS.unpack(mark)
+        return bool(
+            bits[a >> 9] >> (a >> 6 & 7) & bits[b >> 9] >> (b >> 6 & 7)
+            & bits[c >> 9] >> (c >> 6 & 7) & bits[d >> 9] >> (d >> 6 & 7) & 1
+        )  # fmt: skip
 
 
 class NameMarks:
@@ -47,7 +50,7 @@ class NameMarks:
         self._kept = MarkFilter()
         for (mark,) in journal.each("SELECT mark FROM names"):
             self._kept.add(mark)
-        self._claimed: Counter[bytes] = Counter()
+        self._claimed: dict[bytes, int] = {}
         self._by_object: dict[int, list[bytes]] = {}
         self._object = 0
 
@@ -58,15 +61,16 @@ class NameMarks:
     def add(self, mark: bytes, /) -> None:
         """Remember a mark."""
         with self._lock:
-            self._claimed[mark] += 1
+            self._claimed[mark] = self._claimed.get(mark, 0) + 1
             self._by_object.setdefault(self._object, []).append(mark)
 
     def __contains__(self, mark: bytes, /) -> bool:
-        with self._lock:
-            if mark in self._claimed:
-                return True
-            if not self._kept.may_hold(mark):
-                return False
+        # Without the lock: a mark that leaves `_claimed` is in the filter before.
+        if mark in self._claimed:
+            return True
+        return self._kept.may_hold(mark) and self._is_kept(mark)
+
+    def _is_kept(self, mark: bytes) -> bool:
         return self._journal.row("SELECT 1 FROM names WHERE mark=? LIMIT 1", mark) is not None
 
     def of(self, numbers: Iterable[int]) -> list[bytes]:

@@ -12,7 +12,7 @@ class Outbox:
 
     journal: Journal
 
-    def post(self, files: Mapping[str, bytes]) -> None:
+    def post(self, files: Mapping[str, bytes | bytearray]) -> None:
         """Add files, in the order in which they are to be put."""
         self.journal.change_many("INSERT INTO outbox(path, data) VALUES (?, ?)", files.items())
 

@@ -33,11 +33,10 @@ from repatria.work.catalogue import Standing
 from repatria.work.numbering import NextNumbers
 from repatria.work.patience import Patience
 from repatria.work.reckoning import volume_counts
-from repatria.work.unfinished import Beginning, Range, Unfinished, VolumeState
+from repatria.work.unfinished import Beginning, Limits, Range, Unfinished, VolumeState
 
-VOLUMES_PER_INDEX = 64
-OBJECTS_PER_INDEX = 100_000
-PAGES_PER_INDEX = 20_000
+LIMITS = Limits(volumes=64, objects=100_000, pages=20_000, row_bytes=64 << 20)
+"""Of one index: it is built in memory, and one lookup in it takes few requests (docs/formats/index.md)."""
 TOMBSTONES_PER_INDEX = 500_000
 
 
@@ -55,15 +54,8 @@ class Publisher:
 
     def is_due(self, last: int) -> Range | None:
         """Return what an index should cover now, among the volumes up to `last`; None if it can wait."""
-        covered = self.unfinished.open_range(last)
-        if covered is None:
-            return None
-        due = (
-            covered.volumes >= VOLUMES_PER_INDEX
-            or covered.objects >= OBJECTS_PER_INDEX
-            or covered.pages >= PAGES_PER_INDEX
-        )
-        return covered if due else None
+        covered = self.unfinished.open_range(last, LIMITS)
+        return covered if covered is not None and covered.is_full else None
 
     def publish(self, covered: Range | None, numbers: NextNumbers) -> None:
         """Publish one index over a range of volumes, or over tombstones alone, and sign the checkpoint."""
@@ -76,8 +68,8 @@ class Publisher:
         entry = _index_entry(number, sealed, first, last)
         checkpoint = self._checkpoint((*earlier, entry), numbers)
         path = layout.checkpoint_path(number)
-        files = {
-            layout.index_path(number): bytes(sealed.data),
+        files: dict[str, bytes | bytearray] = {
+            layout.index_path(number): sealed.data,
             path: checkpoint,
             layout.signature_path(path): self.signer.sign(checkpoint).encode(),
         }
@@ -87,7 +79,7 @@ class Publisher:
     def publish_rest(self, numbers: NextNumbers) -> None:
         """Publish everything that waits for an index; in a first bundle without objects, an index of nothing."""
         while True:
-            covered = self.unfinished.open_range(self.unfinished.highest_volume())
+            covered = self.unfinished.open_range(self.unfinished.highest_volume(), LIMITS)
             if covered is None and not self.unfinished.open_tombstones(1):
                 return
             self.publish(covered, numbers)
@@ -153,14 +145,14 @@ class Publisher:
         if covered is None:
             return IndexRows(tombstones=buried)
         volumes = unfinished.volumes(VolumeState.PROVEN)
-        # Each table reads the sealed rows anew, one volume in memory at a time.
+        # Each table unpacks its own rows, one volume in memory at a time.
         return IndexRows(
-            objects=(row for content in unfinished.contents(covered) for row in content.objects),
+            objects=(row for content in unfinished.contents(covered) for row in content.objects()),
             volumes=[row for row in volumes if covered.first <= row.number <= covered.last],
-            members=(row for content in unfinished.contents(covered) for row in content.members),
+            members=(row for content in unfinished.contents(covered) for row in content.members()),
             tombstones=buried,
-            documents=(row for content in unfinished.contents(covered) for row in content.documents),
-            pages=(row for content in unfinished.contents(covered) for row in content.pages),
+            documents=(row for content in unfinished.contents(covered) for row in content.documents()),
+            pages=(row for content in unfinished.contents(covered) for row in content.pages()),
         )
 
     def _checkpoint(self, indexes: tuple[IndexEntry, ...], numbers: NextNumbers) -> bytes:

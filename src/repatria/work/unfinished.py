@@ -9,12 +9,12 @@ from itertools import islice
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry, Previous
 from repatria.crypt.seal import Sealed
-from repatria.work.broken_objects import kept_content, sealed_content, take_out_broken
+from repatria.work.broken_objects import kept_content, seal_content, take_out_broken
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
 from repatria.work.outbox import Outbox
 from repatria.work.reckoning import Reckoning
-from repatria.work.sealed_rows import VolumeContent
+from repatria.work.sealed_rows import PackedContent, VolumeContent
 
 _PART = b"object part"
 _BURIED_AT_ONCE = 10_000
@@ -79,14 +79,24 @@ class ObjectPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What one index may hold at most; but for a single volume, which it always may."""
+
+    volumes: int
+    objects: int
+    pages: int
+    row_bytes: int
+    """Of all rows, as `PackedContent.size` tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class Range:
     """Volumes that one index may cover: all up to `last` are proven or given up."""
 
     first: int
     last: int
-    volumes: int
-    objects: int
-    pages: int
+    is_full: bool
+    """Whether a limit keeps it from covering one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +146,12 @@ class Unfinished:
     ) -> None:
         """Note a volume as sent, with everything that its index will say; before the first byte goes to the target."""
         journal = self._journal
-        rows = sealed_content(journal, content)
+        packed = content.pack()
+        rows = seal_content(journal, packed)
         with journal.transaction():
             journal.change(
-                f"INSERT INTO volumes({_VOLUME_COLUMNS}, state, objects, pages, rows)"  # noqa: S608 -- literals
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO volumes({_VOLUME_COLUMNS}, state, objects, pages, rows, row_bytes)"  # noqa: S608 -- literals
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 number,
                 len(sealed.data),
                 sealed.sha256,
@@ -151,6 +162,7 @@ class Unfinished:
                 len(content.objects),
                 len(content.pages),
                 rows,
+                packed.size,
             )
             self._take(number, content)
             journal.change_many(
@@ -276,21 +288,26 @@ class Unfinished:
         """Return the highest volume number ever sent."""
         return self._journal.number("SELECT max(number) FROM volumes")
 
-    def open_range(self, last: int) -> Range | None:
-        """Return what waits for an index among the volumes up to `last`, None if nothing is proven there."""
+    def open_range(self, last: int, limits: Limits) -> Range | None:
+        """Return what the next index may cover among the volumes up to `last`, None if nothing is proven there."""
         first = self.published_up_to() + 1
-        row = self._journal.row(
-            "SELECT count(*), sum(objects), sum(pages), max(number) FROM volumes"
-            " WHERE state=? AND number BETWEEN ? AND ?",
+        covered = 0
+        left = limits
+        for number, objects, pages, row_bytes in self._journal.rows(
+            "SELECT number, objects, pages, row_bytes FROM volumes"
+            " WHERE state=? AND number BETWEEN ? AND ? ORDER BY number",
             VolumeState.PROVEN,
             first,
             last,
-        )
-        if row is None or not row[0]:
-            return None
-        return Range(first, row[3], row[0], row[1], row[2])
+        ):
+            left = Limits(left.volumes - 1, left.objects - objects, left.pages - pages, left.row_bytes - row_bytes)
+            if covered and min(left.volumes, left.objects, left.pages, left.row_bytes) < 0:
+                return Range(first, covered, is_full=True)
+            covered = number
+        is_full = min(left.volumes, left.objects, left.pages, left.row_bytes) <= 0
+        return Range(first, covered, is_full) if covered else None
 
-    def contents(self, covered: Range) -> Iterator[VolumeContent]:
+    def contents(self, covered: Range) -> Iterator[PackedContent]:
         """Yield the rows of each proven volume of a range, by number, one volume in memory at a time."""
         for (number,) in self._journal.rows(
             "SELECT number FROM volumes WHERE state=? AND number BETWEEN ? AND ? ORDER BY number",
@@ -333,7 +350,7 @@ class Unfinished:
         entry: IndexEntry,
         covered: Range | None,
         buried: Sequence[Tombstone],
-        files: Mapping[str, bytes],
+        files: Mapping[str, bytes | bytearray],
     ) -> None:
         """Put an index and its checkpoint into the outbox; the sealed rows that it holds now are forgotten."""
         journal = self._journal
