@@ -28,6 +28,7 @@ from repatria.bundle.statement import (
 from repatria.bundle.volume import CUT_ABOVE, VolumeBuilder, largest_part, member_overhead, member_span
 from repatria.bundle.writer import BundleWriter
 from repatria.crypt.identity import Identity, generate
+from repatria.crypt.recipient import Recipient
 from repatria.crypt.seal import Sealed, seal
 from repatria.crypt.sshsig import Signer
 from repatria.model import Object, ObjectKind
@@ -104,6 +105,11 @@ class DatasetMaker:
     identity: Identity = field(default_factory=lambda: generate(classic=True))
     signer: Signer = field(default_factory=Signer.generate)
     volume_size: int = VOLUME_SIZE
+    seal: Callable[[memoryview | bytes, Sequence[Recipient]], Sealed] = seal
+    random: Callable[[int], bytes] = secrets.token_bytes
+    """Gives the salts."""
+    started: str = "2024-01-30T20:00:00Z"
+    finished: str = "2024-01-31T05:12:00Z"
     previous: Previous | None = None
     next_number: int = 1
     standing: dict[str, ObjectRow] = field(default_factory=dict)
@@ -155,7 +161,7 @@ class DatasetMaker:
         content = (told.link_target or "").encode() if told.kind is ObjectKind.SYMLINK else data
         volumes.add(told, data, name, number)
         return ObjectRow.of(
-            told, number=number, source="", sha256=hashlib.sha256(content).digest(), salt=secrets.token_bytes(16)
+            told, number=number, source="", sha256=hashlib.sha256(content).digest(), salt=self.random(16)
         )
 
 
@@ -180,11 +186,11 @@ class _Made:
             described = []
             for builder in shard:
                 last = builder is self.volumes.done[-1]
-                sealed = seal(builder.payload(last=last), recipients)
+                sealed = self.maker.seal(builder.payload(last=last), recipients)
                 self.writer.put_volume(builder.number, sealed)
                 described.append(volume_row(builder.number, sealed))
                 payload.append(PayloadFile(layout.volume_path(builder.number), len(sealed.data), sealed.sha256))
-            sealed = seal(self._index(number, shard, described, last=shard is shards[-1]), recipients)
+            sealed = self.maker.seal(self._index(number, shard, described, last=shard is shards[-1]), recipients)
             self.writer.put_index(number, sealed)
             payload.append(PayloadFile(layout.index_path(number), len(sealed.data), sealed.sha256))
             entries.append(index_entry(number, shard, sealed))
@@ -236,7 +242,7 @@ class _Made:
         return Checkpoint(
             dataset=self.maker.dataset_id,
             bundle=self.writer.bundle_id,
-            started="2024-01-30T20:00:00Z",
+            started=self.maker.started,
             previous=self.maker.previous,
             recipients=(str(self.maker.identity.recipient),),
             indexes=tuple(entries),
@@ -252,8 +258,8 @@ class _Made:
             bundle=self.writer.bundle_id,
             kind="delta" if self.maker.previous else "full",
             sources=(SourceFacts(name="", uri="s3://chu-fann/exports"),),
-            started="2024-01-30T20:00:00Z",
-            finished="2024-01-31T05:12:00Z",
+            started=self.maker.started,
+            finished=self.maker.finished,
             previous=self.maker.previous,
             recipients=(str(self.maker.identity.recipient),),
             tool=layout.TOOL,
