@@ -212,7 +212,15 @@ class TestHostileNames:
             def stat(self, path: str) -> Object:
                 return super().stat(self._folded(path))
 
-            def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
+            def put(
+                self,
+                path: str,
+                data: Iterable[Buffer],
+                size: int,
+                *,
+                like: Object | None = None,
+                sha256: bytes | None = None,
+            ) -> None:
                 super().put(self._folded(path), data, size, like=like)
 
         destination = Folding()
@@ -308,7 +316,15 @@ class TestDamage:
 
 def test_a_destination_that_may_not_be_written_to(hospital: Chain) -> None:
     class ReadOnly(MemoryStore):
-        def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
+        def put(
+            self,
+            path: str,
+            data: Iterable[Buffer],
+            size: int,
+            *,
+            like: Object | None = None,
+            sha256: bytes | None = None,
+        ) -> None:
             raise RefusedError("no", role=self.role)
 
     with pytest.raises(RefusedError):

@@ -76,7 +76,7 @@ class BundleWriter:
 
     def _put(self, path: str, data: Buffer, sha256: bytes) -> None:
         try:
-            self._store.put(self._folder + path, _pieces(data), len(data))
+            self._store.put(self._folder + path, _pieces(data), len(data), sha256=sha256)
         except AlreadyExistsError:
             if not self.read_back(path, sha256, len(data)):
                 raise

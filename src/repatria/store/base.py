@@ -66,11 +66,21 @@ class Store(Protocol):
         middle of the read too.
         """
 
-    def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
+    def put(
+        self,
+        path: str,
+        data: Iterable[Buffer],
+        size: int,
+        *,
+        like: Object | None = None,
+        sha256: bytes | None = None,
+    ) -> None:
         """Store `size` bytes: visible whole or not at all, durable when this returns, never over something else.
 
         AlreadyExistsError if the path is taken. `like` gives kind, mode, times, content type and metadata to keep as
-        far as the store can hold them (a symlink is made, never followed).
+        far as the store can hold them (a symlink is made, never followed). `sha256` is that of the data, from a caller
+        who knows it and will read them back: a store that sends a digest along need not make one then. Chunks are not
+        copied: they must stay as they are until this returns.
         """
 
     def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:

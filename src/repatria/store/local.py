@@ -88,7 +88,15 @@ class LocalStore:
             span, failed = range(start, stop), partial(self._failed, path)
             return Reading(found, PinnedFile(file, found.version, span, failed, direct=direct))
 
-    def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
+    def put(
+        self,
+        path: str,
+        data: Iterable[Buffer],
+        size: int,
+        *,
+        like: Object | None = None,
+        sha256: bytes | None = None,  # noqa: ARG002 -- nothing is sent along here
+    ) -> None:
         """Write aside, flush to the disk, then link into place; a link never replaces what is there."""
         names = components(path, self.role)
         with self._told(path):

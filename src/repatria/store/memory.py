@@ -87,7 +87,15 @@ class MemoryStore:
             fails = self.faults.reads in self.faults.fail_reads
         return Reading(kept.object, self._chunks(kept.data, start, stop, fails))
 
-    def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
+    def put(
+        self,
+        path: str,
+        data: Iterable[Buffer],
+        size: int,
+        *,
+        like: Object | None = None,
+        sha256: bytes | None = None,  # noqa: ARG002 -- nothing is sent along here
+    ) -> None:
         """Keep the bytes, unless a fault is due."""
         faults = self.faults
         faults.before_put(path)

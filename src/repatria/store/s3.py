@@ -114,7 +114,15 @@ class S3Store:
 
         return Reading(found, Resuming(chunks(body, start), start, reopen))
 
-    def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
+    def put(
+        self,
+        path: str,
+        data: Iterable[Buffer],
+        size: int,
+        *,
+        like: Object | None = None,
+        sha256: bytes | None = None,
+    ) -> None:
         """Put in one request or in parts; the service shows the object when it has all of it."""
         if like and like.kind is ObjectKind.DIRECTORY:
             path, data, size = f"{path}/", (), 0
@@ -123,7 +131,7 @@ class S3Store:
         key = self._key(path)
         try:
             with self._told(path):
-                self._open().put(key, data, size, like)
+                self._open().put(key, data, size, like, sha256)
         except TakenError as error:
             raise failures.already_exists(path, self.uri, self.role) from error
 

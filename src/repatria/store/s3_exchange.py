@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from repatria import __version__
-from repatria.store.s3_http import Buffer, Pool, Reply
+from repatria.store.s3_http import Buffers, Pool, Reply, size_of
 from repatria.store.s3_refusals import RefusalError, is_throttling
 from repatria.store.s3_route import Route, Routing
 from repatria.store.s3_signing import EMPTY_SHA256, UNSIGNED, encoded_path, query_of
@@ -49,9 +49,9 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case."""
-    body: Buffer | None = None
-    sha256: str | None = None
-    """Of the body, in hexadecimal, if it is known already."""
+    body: Buffers | None = None
+    sha256: bytes | None = None
+    """Of the body, if it is known already."""
 
 
 class Exchange:
@@ -153,22 +153,34 @@ def _head(request: Request, route: Route) -> str:
     """Return the head of a request, signed now, without the empty line that ends it."""
     origin, body = route.origin, request.body
     path, query = route.root + encoded_path(request.key), query_of(request.query)
-    if body is None:
-        payload = EMPTY_SHA256
-    elif origin.tls:
-        payload = UNSIGNED  # TLS guards it, and a digest of its own; over plain HTTP the signature must
-    else:
-        payload = request.sha256 or hashlib.sha256(body).hexdigest()
+    payload = _payload(request, tls=origin.tls is not None)
     headers = route.signer.signed(request.method, path, query, {"host": origin.authority, **request.headers}, payload)
     headers["user-agent"] = _AGENT
     headers["accept-encoding"] = "identity"
     if body is not None:
-        headers["content-length"] = str(len(body))
+        headers["content-length"] = str(size_of(body))
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     if lines.count("\n") != len(headers):
         raise ValueError("a header cannot hold a line break")
     target = f"{origin.target_prefix}{path}?{query}" if query else f"{origin.target_prefix}{path}"
     return f"{request.method} {target} HTTP/1.1\r\n{lines}{origin.proxy_line}"
+
+
+def _payload(request: Request, *, tls: bool) -> str:
+    """Return what the signature says of the body: its digest, unless that would have to be made and TLS guards it."""
+    if request.body is None:
+        return EMPTY_SHA256
+    if request.sha256 is not None:
+        return request.sha256.hex()
+    return UNSIGNED if tls else sha256_of(request.body).hex()
+
+
+def sha256_of(body: Buffers) -> bytes:
+    """Return the SHA-256 of a body in pieces."""
+    digest = hashlib.sha256()
+    for piece in body:
+        digest.update(piece)
+    return digest.digest()
 
 
 def _success(reply: Reply) -> Reply:

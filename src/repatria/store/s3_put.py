@@ -10,7 +10,8 @@ from xml.etree import ElementTree as Tree
 
 from repatria.model import Object
 from repatria.store.base import Buffer
-from repatria.store.s3_exchange import Exchange, Request
+from repatria.store.s3_exchange import Exchange, Request, sha256_of
+from repatria.store.s3_http import Buffers, size_of
 from repatria.store.s3_link import BrokenError
 from repatria.store.s3_refusals import RefusalError
 from repatria.store.s3_service import Service
@@ -37,12 +38,12 @@ class Putter:
     conditional: bool = True
     """`If-None-Match` is sent; a service that answers that it is not implemented is not asked again."""
 
-    def put(self, key: str, data: Iterable[Buffer], size: int, like: Object | None) -> None:
+    def put(self, key: str, data: Iterable[Buffer], size: int, like: Object | None, sha256: bytes | None) -> None:
         """Put `size` bytes in one request or in parts; ValueError if they are not as many."""
         kept = _kept(like)
         self._look(key)
         if size <= SINGLE_PUT:
-            self._put_whole(key, _joined(data, size), kept)
+            self._put_whole(key, _gathered(data, size), kept, sha256)
         else:
             self._put_parts(key, data, size, kept)
 
@@ -58,13 +59,11 @@ class Putter:
         else:
             raise TakenError
 
-    def _put_whole(self, key: str, body: Buffer, kept: Mapping[str, str]) -> None:
-        sha256 = hashlib.sha256(body) if self.service.checksums else None
-        digest = {"x-amz-checksum-sha256": _base64(sha256.digest())} if sha256 else {"content-md5": _md5(body)}
+    def _put_whole(self, key: str, body: Buffers, kept: Mapping[str, str], sha256: bytes | None) -> None:
+        headers = {**kept, **self._digest(body, sha256)}
 
         def put(once: Mapping[str, str]) -> None:
-            known = sha256.hexdigest() if sha256 else None
-            self.exchange.read(Request("PUT", key, headers={**digest, **kept, **once}, body=body, sha256=known))
+            self.exchange.read(Request("PUT", key, headers={**headers, **once}, body=body, sha256=sha256))
 
         try:
             put(self._once())
@@ -74,8 +73,18 @@ class Putter:
             self._look(key)
             put({})
 
+    def _digest(self, body: Buffers, sha256: bytes | None) -> dict[str, str]:
+        """Return the digest of a body that the service compares with what reached it.
+
+        A SHA-256 that is known goes into the signature, and a service that keeps one gets it; a Content-MD5 is made
+        only where there is none: it costs more than sending the bytes.
+        """
+        if self.service.checksums:
+            return {"x-amz-checksum-sha256": _base64(sha256 or sha256_of(body))}
+        return {} if sha256 else {"content-md5": _md5(body)}
+
     def _put_parts(self, key: str, data: Iterable[Buffer], size: int, kept: Mapping[str, str]) -> None:
-        reply = self.exchange.read(Request("POST", key, {"uploads": ""}, kept, b""))[1]
+        reply = self.exchange.read(Request("POST", key, {"uploads": ""}, kept, ()))[1]
         upload = {"uploadId": _text_of(reply, "UploadId")}
         try:
             parts = self._send_parts(key, upload, data, size)
@@ -94,14 +103,14 @@ class Putter:
             query = {**upload, "partNumber": str(number)}
             reply, _empty = self.exchange.read(Request("PUT", key, query, {"content-md5": _md5(part)}, part))
             sent.append(reply.headers.get("etag", ""))
-            total += len(part)
+            total += size_of(part)
         if total != size:
             raise ValueError(f"{total} bytes came where {size} were announced")
         return sent
 
     def _complete(self, key: str, upload: Mapping[str, str], parts: list[str]) -> None:
         def complete(once: Mapping[str, str]) -> None:
-            self.exchange.read(Request("POST", key, upload, once, _parts_list(parts)))
+            self.exchange.read(Request("POST", key, upload, once, [_parts_list(parts)]))
 
         try:
             complete(self._once())
@@ -131,24 +140,28 @@ def part_size(size: int) -> int:
     return max(PART, -(-size // MOST_PARTS // MEBIBYTE) * MEBIBYTE)
 
 
-def _cut(data: Iterable[Buffer], size: int) -> Iterator[bytes]:
-    """Yield the same bytes in pieces of exactly `size`, the last one shorter."""
-    waiting = bytearray()
+def _cut(data: Iterable[Buffer], size: int) -> Iterator[list[memoryview]]:
+    """Yield the same bytes in bodies of exactly `size`, the last one shorter."""
+    body: list[memoryview] = []
+    missing = size
     for chunk in data:
-        waiting += chunk
-        while len(waiting) >= size:
-            yield bytes(memoryview(waiting)[:size])
-            del waiting[:size]
-    if waiting:
-        yield bytes(waiting)
+        rest = memoryview(chunk)
+        while rest:
+            body.append(rest[:missing])
+            rest = rest[missing:]
+            missing -= len(body[-1])
+            if not missing:
+                yield body
+                body, missing = [], size
+    if body:
+        yield body
 
 
-def _joined(data: Iterable[Buffer], size: int) -> Buffer:
-    chunks = list(data)
-    whole = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    if len(whole) != size:
-        raise ValueError(f"{len(whole)} bytes came where {size} were announced")
-    return whole
+def _gathered(data: Iterable[Buffer], size: int) -> Buffers:
+    body = list(data)
+    if size_of(body) != size:
+        raise ValueError(f"{size_of(body)} bytes came where {size} were announced")
+    return body
 
 
 def _parts_list(etags: Iterable[str]) -> bytes:
@@ -172,9 +185,12 @@ def _text_of(reply: bytes, name: str) -> str:
     return found
 
 
-def _md5(body: Buffer) -> str:
+def _md5(body: Buffers) -> str:
     """Return the Content-MD5 of a request: against damage on the way, not against people."""
-    return _base64(hashlib.md5(body, usedforsecurity=False).digest())
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in body:
+        digest.update(piece)
+    return _base64(digest.digest())
 
 
 def _base64(digest: bytes) -> str:

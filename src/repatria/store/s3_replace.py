@@ -49,7 +49,7 @@ class Replacer:
         self._sweep()
         aside = f"{self.prefix}{ASIDE}/{secrets.token_hex(16)}"
         try:
-            self.putter.put(aside, data, size, None)
+            self.putter.put(aside, data, size, None, sha256)
             self._require(aside, sha256)
             self._copy(aside, key, sha256)
         finally:
@@ -68,7 +68,7 @@ class Replacer:
         exchange = self.putter.exchange
         proven = self._head(aside).get("etag")
         origin = {"x-amz-copy-source": f"/{exchange.bucket}/{encoded_path(aside)}"}
-        exchange.read(Request("PUT", key, headers=origin, body=b""))
+        exchange.read(Request("PUT", key, headers=origin, body=()))
         if self._head(key).get("etag") != proven:
             self._require(key, sha256)  # a copy of several parts has another ETag than they: only its bytes tell
 

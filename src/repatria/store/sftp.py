@@ -85,7 +85,15 @@ class SftpStore:
 
         return Reading(found, Resuming(first, start, reopen))
 
-    def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
+    def put(
+        self,
+        path: str,
+        data: Iterable[Buffer],
+        size: int,
+        *,
+        like: Object | None = None,
+        sha256: bytes | None = None,  # noqa: ARG002 -- nothing is sent along here
+    ) -> None:
         """Write aside, flush, then rename without replacing."""
         names = components(path, self.role)
         with self._pool.lend() as connection, self._tree.told(path):

@@ -43,9 +43,17 @@ class StoppableStore:
         reading = self._store.read(path, start, length, version=version)
         return Reading(reading.object, self._until_stopped(reading.chunks))
 
-    def put(self, path: str, data: Iterable[Buffer], size: int, *, like: Object | None = None) -> None:
+    def put(
+        self,
+        path: str,
+        data: Iterable[Buffer],
+        size: int,
+        *,
+        like: Object | None = None,
+        sha256: bytes | None = None,
+    ) -> None:
         """Put as the store does; stopped, nothing is visible."""
-        self._store.put(path, self._until_stopped(data), size, like=like)
+        self._store.put(path, self._until_stopped(data), size, like=like, sha256=sha256)
 
     def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
         """Replace as the store does; stopped, the old file stays."""
