@@ -45,14 +45,14 @@ def replaced_by(statement: Statement, files: Mapping[str, bytes]) -> tuple[str, 
             raise AlteredError(_("{path} is not the statement that was replaced.").format(path=path))
         sshsig.verify(files.get(layout.signature_path(path), b"").decode("ascii", "replace"), data, NAMESPACE)
         older = parse_statement(data)
-        if not tells_the_same(newer, older) or newer.replaces.number != _number_of(older):
+        if not tells_the_same(newer, older) or newer.replaces.number != kept_number(older):
             raise AlteredError(_("{path} tells of something else than the statement in its place.").format(path=path))
         found.append(older_sha256)
         newer = older
     return tuple(found)
 
 
-def _number_of(statement: Statement) -> int:
+def kept_number(statement: Statement) -> int:
     """Return the number under which a statement is kept when it is replaced."""
     return statement.replaces.number + 1 if statement.replaces else 1
 

@@ -75,7 +75,7 @@ class DatasetCheck:
                 result.voucher = self.trust.voucher(seen.key, seen.statement, times[seen.bundle_id])
             of_signer = check_signer(seen, self.trust, times[seen.bundle_id])
             result.verdicts += [each for each in of_chain if each.subject == seen.bundle_id]
-            if seen.bundle_id in self.rewrapping.pending:
+            if self.rewrapping.touches(seen):
                 yield from self._tell_pending(result)
             else:
                 yield from self._check_bundle(seen, lying.bundles[seen.bundle_id], result, of_signer)
@@ -96,7 +96,7 @@ class DatasetCheck:
 
         def look_into(bundle_id: str) -> Seen:
             seen = examine(self._folder(bundle_id), lying.bundles[bundle_id])
-            return replace(seen, verdicts=()) if bundle_id in self.rewrapping.pending else seen
+            return replace(seen, verdicts=()) if self.rewrapping.touches(seen) else seen
 
         return list(in_order(look_into, ids, workers=self.wish.workers, window=2 * self.wish.workers))
 

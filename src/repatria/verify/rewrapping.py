@@ -1,6 +1,7 @@
 """What a change of recipients that is not finished means for a verification: nothing under way is called intact."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from repatria.bundle import layout
 from repatria.bundle.rewrap_record import fetch_record
@@ -8,7 +9,7 @@ from repatria.errors import CryptError
 from repatria.i18n import _
 from repatria.store.base import Store
 from repatria.verify.report import SIGNATURE_FAILED, Verdict, altered, unverifiable
-from repatria.verify.seen import Lying
+from repatria.verify.seen import Lying, Seen
 from repatria.verify.trust import Trust
 
 
@@ -16,9 +17,20 @@ from repatria.verify.trust import Trust
 class Rewrapping:
     """A change of recipients that has not come to its end."""
 
-    pending: frozenset[str] = frozenset()
-    """Bundles of which old and new files may lie side by side; none if nobody vouches for who says so."""
+    pending: Mapping[str, str] = field(default_factory=dict)
+    """Bundles for which files lie aside, with the statement replaced; none if nobody vouches for who says so."""
     verdicts: tuple[Verdict, ...] = ()
+
+    def touches(self, seen: Seen) -> bool:
+        """Return whether old and new files of a bundle may lie side by side.
+
+        An old record that somebody put back does not hide a bundle whose statement is neither the one nor the other.
+        """
+        replaced = self.pending.get(seen.bundle_id)
+        statement = seen.genuine
+        if replaced is None or statement is None:
+            return replaced is not None
+        return replaced in (seen.statement_sha256, statement.replaces.sha256 if statement.replaces else None)
 
 
 NONE = Rewrapping()
@@ -37,11 +49,11 @@ def look_for_rewrapping(store: Store, lying: Lying, dataset_id: str, trust: Trus
     if trust.voucher_at(signed.key, signed.record.started) is None:
         detail = _("It says that recipients are being changed; nobody vouches for the key {key} that signed it.")
         return Rewrapping(verdicts=(unverifiable(layout.REWRAP, detail.format(key=signed.key.fingerprint)),))
-    pending = frozenset(
-        entry.bundle
+    pending = {
+        entry.bundle: entry.statement
         for entry in signed.record.bundles
         if any(path.startswith(f"{layout.REWRAP_FOLDER}{entry.bundle}/") for path in lying.rewrapping)
-    )
+    }
     return Rewrapping(pending, (unfinished(dataset_id),))
 
 
