@@ -24,6 +24,7 @@ from repatria.crypt.identity import Identity, PassphraseIdentity, generate
 from repatria.crypt.payload import CHUNK_SIZE, SEALED_CHUNK_SIZE
 from repatria.crypt.recipient import PassphraseRecipient, Recipient
 from repatria.crypt.seal import decrypt_stream, encrypt_stream, is_encrypted, seal
+from repatria.crypt.sealing import Sealing
 from repatria.errors import CryptError
 
 CLASSIC = generate(classic=True)
@@ -53,7 +54,7 @@ def test_seals_a_payload_with_all_its_digests(size: int) -> None:
     assert sealed.sha256 == hashlib.sha256(sealed.data).digest()
     head_size = len(sealed.data) - size - 16 * max(1, -(-size // CHUNK_SIZE))
     assert sealed.head_sha256 == hashlib.sha256(sealed.data[:head_size]).digest()
-    assert sealed.data[head_size - 17 : head_size - 16] == b"\n"
+    assert bytes(sealed.data[head_size - 17 : head_size - 16]) == b"\n"
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -215,3 +216,32 @@ def test_streams_are_handled_in_small_portions() -> None:
     sink = Zeros(0)
     encrypt_stream(Zeros(64 * 1024 * 1024), sink, [CLASSIC.recipient])
     assert sink.largest <= 17 * SEALED_CHUNK_SIZE
+
+
+class TestWhilePayloadGrows:
+    """What is final is sealed at once; the file is the same as if all had been there from the start."""
+
+    @pytest.mark.parametrize("size", [0, 5, CHUNK_SIZE, 16 * CHUNK_SIZE, 32 * CHUNK_SIZE, 40 * CHUNK_SIZE + 7])
+    @pytest.mark.parametrize("step", [1_000_003, 16 * CHUNK_SIZE, 64 * CHUNK_SIZE])
+    def test_what_comes_later_is_sealed_as_it_came(self, size: int, step: int) -> None:
+        payload, memory = os.urandom(size), memoryview(bytearray(50 * CHUNK_SIZE))
+        sealing = Sealing(memory, [CLASSIC.recipient])
+        for at in range(0, size, step):
+            end = min(at + step, size)
+            memory[at:end] = payload[at:end]
+            sealing.advance(end)
+        sealed = sealing.finish(size)
+        assert decrypted(bytes(sealed.data)) == payload
+        assert (sealed.payload_size, sealed.payload_sha256) == (size, hashlib.sha256(payload).digest())
+        assert sealed.sha256 == hashlib.sha256(sealed.data).digest()
+
+    def test_a_larger_buffer_of_an_earlier_file_is_written_over(self) -> None:
+        large = seal(os.urandom(3_000_000), [CLASSIC.recipient])
+        small = seal(b"small" * 1000, [CLASSIC.recipient], large.data)
+        assert decrypted(bytes(small.data)) == b"small" * 1000
+        assert small.sha256 == hashlib.sha256(small.data).digest()
+
+    def test_another_begun_over_the_same_memory_has_another_key(self) -> None:
+        memory = bytearray(20 * CHUNK_SIZE)
+        first, second = Sealing(memory, [CLASSIC.recipient]), Sealing(memory, [CLASSIC.recipient])
+        assert first.finish().data[-64:] != second.finish().data[-64:]

@@ -24,7 +24,7 @@ PAYLOAD = os.urandom(5 * CHUNK_SIZE + 1234)
 class Ranges:
     """Bytes by range, each request remembered."""
 
-    def __init__(self, data: bytes | bytearray) -> None:
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
         self.data = bytes(data)
         self.requests: list[tuple[int, int]] = []
 
@@ -151,7 +151,7 @@ def test_another_file_in_its_place_is_found_before_any_identity_is_used() -> Non
 def test_a_true_head_on_other_chunks_is_found() -> None:
     forged = seal(PAYLOAD, [IDENTITY.recipient])
     offset = len(fetch_head(Ranges(SEALED.data)))
-    data = SEALED.data[:offset] + forged.data[offset:]
+    data = bytes(SEALED.data[:offset]) + bytes(forged.data[offset:])
     reader = DecryptingReader(Ranges(data), [IDENTITY], head_sha256=SEALED.head_sha256)
     with pytest.raises(PayloadError):
         reader.read_at(0, 1)
@@ -191,7 +191,7 @@ def test_a_cut_at_a_chunk_is_found_before_the_size_is_trusted(chunks: int) -> No
 @pytest.mark.parametrize("extra", [1, 16, 17, SEALED_CHUNK_SIZE, 2 * SEALED_CHUNK_SIZE])
 def test_an_extension_is_found_before_the_size_is_trusted(extra: int) -> None:
     full = seal(PAYLOAD[: 3 * CHUNK_SIZE], [IDENTITY.recipient])
-    for data in (full.data + full.data[-extra:], full.data + bytes(extra)):
+    for data in (bytes(full.data) + bytes(full.data[-extra:]), bytes(full.data) + bytes(extra)):
         with pytest.raises(PayloadError):
             _size = DecryptingReader(Ranges(data), [IDENTITY], head_sha256=full.head_sha256).payload_size
 

@@ -1,99 +1,35 @@
 """Encrypting and decrypting whole age files: in memory for volumes and indexes, as streams of any length."""
 
-import hashlib
-import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from typing import Final
+from typing import Final, TypeVar
 
 from repatria.crypt.armor import BEGIN, ArmorReader, ArmorWriter, Readable, Writable, looks_armored
-from repatria.crypt.derive import FILE_KEY_SIZE, NONCE_SIZE
-from repatria.crypt.errors import TrailingDataError, TruncatedError
-from repatria.crypt.header import MAGIC, make_header, read_head
-from repatria.crypt.payload import CHUNK_SIZE, SEALED_CHUNK_SIZE, Buffer, PayloadCipher, sealed_size, truncated
-from repatria.crypt.recipient import Recipient, check_recipients
+from repatria.crypt.errors import PayloadError, TrailingDataError, TruncatedError
+from repatria.crypt.header import MAGIC, read_head
+from repatria.crypt.payload import CHUNK_SIZE, SEALED_CHUNK_SIZE, Buffer, PayloadCipher, truncated
+from repatria.crypt.recipient import Recipient
+from repatria.crypt.sealing import Sealed, Sealing, new_head
 from repatria.crypt.unwrap import Identity, unwrap_file_key
+
+__all__ = ["Sealed", "decrypt_stream", "encrypt_stream", "is_encrypted", "new_head", "seal"]
 
 _RUN: Final = 16
 """Chunks of a stream handled at a time: 1 MiB, small enough for a processor's cache."""
-_HASHED_RUN: Final = 64
-"""Chunks given to the hashing thread at a time: 4 MiB, so that threads seldom wait for each other."""
-_THREADS_FROM: Final = 1024 * 1024
-"""Payloads below this many bytes are hashed before a thread would have started."""
+_AT_ONCE: Final = 2
+"""Runs that are encrypted, or decrypted, side by side while the one before is written and the next is read."""
+
+_T = TypeVar("_T")
 
 
-@dataclass(slots=True)
-class Sealed:
-    """An age file in memory, with every digest that a bundle keeps of it."""
-
-    data: bytearray = field(repr=False)
-    head_sha256: bytes
-    payload_sha256: bytes
-    payload_size: int
-    sha256: bytes
-    """Of `data`."""
-
-
-def new_head(recipients: Iterable[Recipient]) -> tuple[bytes, PayloadCipher]:
-    """Return the head of a new file to `recipients`, and the cipher of its payload; every call has a fresh file key."""
-    recipients = tuple(recipients)
-    check_recipients(recipients)
-    file_key = os.urandom(FILE_KEY_SIZE)
-    nonce = os.urandom(NONCE_SIZE)
-    header = make_header(file_key, [stanza for recipient in recipients for stanza in recipient.wrap(file_key)])
-    return header + nonce, PayloadCipher(file_key, nonce)
-
-
-def seal(payload: Buffer, recipients: Iterable[Recipient], into: bytearray | None = None) -> Sealed:
+def seal(payload: Buffer, recipients: Iterable[Recipient], into: memoryview | None = None) -> Sealed:
     """Encrypt a payload that is whole in memory, and hash it before and after.
 
-    `into` is the `data` of an earlier call that nobody needs any more: if it has the right size it is written over,
-    which saves the system finding and clearing as many fresh pages, a third of the time for a volume.
+    `into` is the `data` of an earlier call that nobody needs any more: if there is room it is written over.
     """
-    head, cipher = new_head(recipients)
-    view = memoryview(payload).cast("B")
-    size = len(head) + sealed_size(len(view))
-    data = into if into is not None and len(into) == size else bytearray(size)
-    data[: len(head)] = head
-    if len(view) < _THREADS_FROM:
-        cipher.seal_into(view, 0, True, memoryview(data)[len(head) :])
-        payload_sha256, sha256 = hashlib.sha256(view).digest(), hashlib.sha256(data).digest()
-    else:
-        payload_sha256, sha256 = _seal_and_hash(cipher, view, memoryview(data), len(head))
-    return Sealed(data, hashlib.sha256(head).digest(), payload_sha256, len(view), sha256)
-
-
-def _seal_and_hash(cipher: PayloadCipher, payload: memoryview, data: memoryview, start: int) -> tuple[bytes, bytes]:
-    """Encrypt `payload` into `data` from `start` on; return the SHA-256 of the payload and of `data`.
-
-    Hashing takes longer than encrypting but lets other threads run meanwhile, so each digest has a thread of its own;
-    that of `data` follows close behind the encryption.
-    """
-    written: SimpleQueue[memoryview | None] = SimpleQueue()
-
-    def hash_written() -> bytes:
-        digest = hashlib.sha256()
-        while (part := written.get()) is not None:
-            digest.update(part)
-        return digest.digest()
-
-    with ThreadPoolExecutor(2) as executor:
-        of_payload = executor.submit(lambda: hashlib.sha256(payload).digest())
-        of_data = executor.submit(hash_written)
-        try:
-            written.put(data[:start])
-            run_size = _HASHED_RUN * CHUNK_SIZE
-            for offset in range(0, len(payload), run_size):
-                run = payload[offset : offset + run_size]
-                last = offset + len(run) == len(payload)
-                size = cipher.seal_into(run, offset // CHUNK_SIZE, last, data[start:])
-                written.put(data[start : start + size])
-                start += size
-        finally:
-            written.put(None)
-        return of_payload.result(), of_data.result()
+    return Sealing(payload, recipients, into).finish()
 
 
 def _runs(source: Readable, size: int, beginning: bytes = b"") -> Iterator[tuple[memoryview, bool]]:
@@ -117,17 +53,32 @@ def _read_fully(source: Readable, size: int, beginning: bytes = b"") -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def _side_by_side(work: Callable[[memoryview, int, bool], _T], runs: Iterable[tuple[memoryview, bool]]) -> Iterator[_T]:
+    """Yield what `work` makes of each run, its number and whether it is the last; in order, a few at once."""
+    under_way: deque[Future[_T]] = deque()
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="stream") as pool:
+        for number, (run, last) in enumerate(runs):
+            if len(under_way) == _AT_ONCE:
+                yield under_way.popleft().result()
+            under_way.append(pool.submit(work, run, number, last))
+        while under_way:
+            yield under_way.popleft().result()
+
+
 def encrypt_stream(source: Readable, sink: Writable, recipients: Iterable[Recipient], armor: bool = False) -> None:
     """Encrypt a stream of any length in constant memory; neither end is closed."""
     head, cipher = new_head(recipients)
     armored = ArmorWriter(sink) if armor else None
     write = armored.write if armored else sink.write
+    buffers = [memoryview(bytearray(_RUN * SEALED_CHUNK_SIZE)) for _each in range(_AT_ONCE + 1)]
+
+    def seal_run(run: memoryview, number: int, last: bool) -> memoryview:
+        sealed = buffers[number % len(buffers)]
+        return sealed[: cipher.seal_into(run, number * _RUN, last, sealed)]
+
     write(head)
-    sealed = memoryview(bytearray(_RUN * SEALED_CHUNK_SIZE))
-    number = 0
-    for run, last in _runs(source, _RUN * CHUNK_SIZE):
-        write(sealed[: cipher.seal_into(run, number, last, sealed)])
-        number += _RUN
+    for sealed in _side_by_side(seal_run, _runs(source, _RUN * CHUNK_SIZE)):
+        write(sealed)
     if armored:
         armored.close()
 
@@ -148,20 +99,43 @@ def decrypt_stream(source: Readable, sink: Writable, identities: Iterable[Identi
     opened: Readable = plain if beginning == MAGIC or not looks_armored(plain.peek()) else ArmorReader(plain)
     head, rest = read_head(opened.read)
     cipher = PayloadCipher(unwrap_file_key(head.header, identities), head.nonce)
-    number = 0
-    for run, last in _runs(opened, _RUN * SEALED_CHUNK_SIZE, rest):
-        if not run:
-            raise truncated()
-        for start in range(0, len(run), SEALED_CHUNK_SIZE):
-            sealed = run[start : start + SEALED_CHUNK_SIZE]
-            final = last and start + len(sealed) == len(run)
-            try:
-                sink.write(cipher.open_chunk(sealed, number, final))
-            except (TruncatedError, TrailingDataError):
-                if len(sealed) == SEALED_CHUNK_SIZE:  # itself right; what follows, or does not, is wrong
-                    sink.write(cipher.open_chunk(sealed, number, not final))
-                raise
-            number += 1
+
+    def open_run(run: memoryview, number: int, last: bool) -> _Opened:
+        return _open_run(cipher, run, number * _RUN, last)
+
+    for each in _side_by_side(open_run, _runs(opened, _RUN * SEALED_CHUNK_SIZE, rest)):
+        for chunk in each.chunks:
+            sink.write(chunk)
+        if each.error is not None:
+            raise each.error
+
+
+@dataclass(slots=True)
+class _Opened:
+    """What was authenticated of a run, and why not all of it was."""
+
+    chunks: list[bytes] = field(default_factory=list)
+    error: PayloadError | None = None
+
+
+def _open_run(cipher: PayloadCipher, run: memoryview, number: int, last: bool) -> _Opened:
+    """Open the chunks of a run, the first of which has this number."""
+    opened = _Opened()
+    if not run:
+        opened.error = truncated()
+    for start in range(0, len(run), SEALED_CHUNK_SIZE):
+        sealed = run[start : start + SEALED_CHUNK_SIZE]
+        final = last and start + len(sealed) == len(run)
+        try:
+            opened.chunks.append(cipher.open_chunk(sealed, number, final))
+        except PayloadError as error:
+            opened.error = error
+            if isinstance(error, TruncatedError | TrailingDataError) and len(sealed) == SEALED_CHUNK_SIZE:
+                # itself right; what follows, or does not, is wrong
+                opened.chunks.append(cipher.open_chunk(sealed, number, not final))
+            break
+        number += 1
+    return opened
 
 
 class _Rest:

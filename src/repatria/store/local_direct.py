@@ -5,13 +5,12 @@ A file that is written once and read back once gains nothing from the cache: it 
 docs/adr/stores.md has the figures.
 """
 
-import contextlib
 import errno
 import fcntl
-import mmap
 import os
 from collections.abc import Iterable
 
+from repatria.memory import fresh
 from repatria.store.base import Buffer
 
 DIRECT_FROM = 1 << 20
@@ -48,7 +47,7 @@ def write_file(file: int, data: Iterable[Buffer], size: int) -> int:
     """Write all of `data` to a new file, about `size` bytes; return how many they were."""
     if size < DIRECT_FROM or not set_direct(file, True):
         return sum(write_whole(file, chunk) for chunk in data)
-    block = aligned(BLOCK)
+    block = fresh(BLOCK)
     written = filled = 0
     for chunk in data:
         rest = memoryview(chunk).cast("B")
@@ -81,7 +80,7 @@ class Blocks:
 
     def __init__(self, file: int) -> None:
         self._file = file
-        self._block = aligned(BLOCK)
+        self._block = fresh(BLOCK)
         self._from = self._to = 0
 
     def read(self, offset: int, most: int) -> bytes:
@@ -98,14 +97,6 @@ class Blocks:
                 raise
         set_direct(self._file, False)
         return os.preadv(self._file, [self._block], offset)
-
-
-def aligned(size: int) -> memoryview:
-    """Return fresh memory that the disk can write to and read from by itself."""
-    memory = mmap.mmap(-1, size)
-    with contextlib.suppress(AttributeError, OSError):  # large pages are quicker to find, and only that
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(memory)
 
 
 def is_aligned(offset: int) -> bool:

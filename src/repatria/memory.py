@@ -1,0 +1,21 @@
+"""Large pieces of memory, for what is filled, sealed, sent and then filled again."""
+
+import contextlib
+import mmap
+from typing import Final
+
+_MAPPED_FROM: Final = 1 << 20
+
+
+def fresh(size: int) -> memoryview:
+    """Return zeroed memory; from 1 MiB on it begins at a page, so that disks can read and write it by themselves.
+
+    In large pages, where the system has some: finding and clearing as many small ones takes longer than encrypting
+    what goes there (0.5 against 0.07 s a GiB on the machine of docs/adr/units-and-parts.md).
+    """
+    if size < _MAPPED_FROM:
+        return memoryview(bytearray(size))
+    memory = mmap.mmap(-1, size)
+    with contextlib.suppress(AttributeError, OSError):  # quicker, and only that
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
