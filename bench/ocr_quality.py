@@ -33,7 +33,7 @@ def repatria(scan: Path) -> str:
 
     task = PageTask(SharedBytes.of(scan.read_bytes()), Form.IMAGE, 1, 0, choose_engine(["fra"]))
     try:
-        return read_page(task).text.text
+        return read_page(task)[0].text.text
     finally:
         task.scan.close()
 

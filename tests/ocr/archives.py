@@ -9,7 +9,8 @@ from repatria.bundle.chain import Chain
 from repatria.bundle.rows import DocumentRow, PageRow
 from repatria.crypt.identity import Identity, generate
 from repatria.crypt.sshsig import Signer
-from repatria.ocr.digitise import DigitiseResult, Wishes, digitise
+from repatria.ocr.batch import Wishes
+from repatria.ocr.digitise import Desk, DigitiseResult, digitise
 from repatria.ocr.intake import scan_folders
 from repatria.store.base import Store
 from repatria.store.registry import open_store
@@ -40,6 +41,10 @@ class Archive:
     def seen_file(self) -> Path:
         return self.state.dataset(DATASET) / "scans.seen"
 
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.state.dataset(DATASET), self.state.key())
+
     def store(self) -> Store:
         if self.target is None:
             (self.folder / "vault").mkdir(exist_ok=True)
@@ -64,7 +69,7 @@ class Archive:
         sources = scan_folders(scans)
         facts = [SourceFacts(name=source.name, uri=source.public_uri) for source in sources]
         with self.run(facts, patience) as run:
-            return digitise(run, sources, wishes or Wishes(FAKE, workers=2), self.seen_file, patience=patience)
+            return digitise(run, sources, wishes or Wishes(FAKE, workers=2), self.desk, patience=patience)
 
     @contextmanager
     def chain(self) -> Iterator[Chain]:

@@ -10,8 +10,8 @@ from PIL import Image
 from repatria.bundle.rows import ObjectRow
 from repatria.errors import StoppedError, UsageError
 from repatria.ocr import reading, shelving
+from repatria.ocr.batch import Wishes
 from repatria.ocr.bordereau import parse_bordereau
-from repatria.ocr.digitise import Wishes
 from repatria.ocr.engine import choose_engine
 from repatria.ocr.show import Reference, find_page
 from repatria.work.patience import Patience

@@ -19,7 +19,8 @@ from repatria.i18n import _, ngettext
 if TYPE_CHECKING:
     from repatria.bundle.statement import DatasetFacts
     from repatria.crypt.recipient import Recipient
-    from repatria.ocr.digitise import DigitiseResult, Wishes
+    from repatria.ocr.batch import Wishes
+    from repatria.ocr.digitise import DigitiseResult
     from repatria.settings import Settings
     from repatria.source.base import ObjectSource
     from repatria.store.base import Store
@@ -54,6 +55,9 @@ def register(app: typer.Typer) -> None:
         ocr_lang: Annotated[
             str | None, typer.Option("--ocr-lang", metavar="LANG", help=_("Languages of the pages: fra, or fra+ara."))
         ] = None,
+        split: Annotated[
+            bool, typer.Option("--split-pages", help=_("Read double pages as two; originals stay as they are."))
+        ] = False,
         again: Annotated[
             bool, typer.Option("--again", help=_("Read pages of PDFs though they have a text of their own."))
         ] = False,
@@ -74,7 +78,7 @@ def register(app: typer.Typer) -> None:
         else:
             given = _Given(to, tuple(recipient or ()), dataset, signer, fonds, bordereau, ocr_lang, endpoint, profile)
             archive = _named(scans, settings, given)
-        wishes = _wishes(out, archive, again=again, workers=workers)
+        wishes = _wishes(out, archive, again=again, split=split, workers=workers)
         return _digitise(out, archive, wishes, settings)
 
 
@@ -113,8 +117,7 @@ def _digitise(out: Output, archive: _Archive, wishes: "Wishes", settings: "Setti
     from repatria.cli.progress import shown_progress
     from repatria.cli.runs import audited, ending_soon, opened_run
     from repatria.migrate.facts import source_facts
-    from repatria.ocr.digitise import digitise
-    from repatria.ocr.seen import FILE_NAME
+    from repatria.ocr.digitise import Desk, digitise
     from repatria.work.lock import dataset_lock
     from repatria.work.patience import Patience
     from repatria.work.state import StateFolder
@@ -144,8 +147,8 @@ def _digitise(out: Output, archive: _Archive, wishes: "Wishes", settings: "Setti
                 patience=patience,
             )
         )
-        seen_file = state.dataset(dataset) / FILE_NAME
-        result = digitise(run, archive.sources, wishes, seen_file, patience=patience, progress=progress)
+        desk = Desk(state.dataset(dataset), state.key())
+        result = digitise(run, archive.sources, wishes, desk, patience=patience, progress=progress)
         _show(out, dataset, result, run.latest_uri, time.monotonic() - began)
         facts.update(bundle=result.uri or "", documents=result.documents, pages=result.pages)
         facts["findings"] = len(result.findings)
@@ -233,14 +236,14 @@ def _named(scans: Sequence[str], settings: "Settings", given: _Given) -> _Archiv
     )
 
 
-def _wishes(out: Output, archive: _Archive, *, again: bool, workers: int | None) -> "Wishes":
+def _wishes(out: Output, archive: _Archive, *, again: bool, split: bool, workers: int | None) -> "Wishes":
     """Choose the engine and read the bordereau, before any work."""
-    from repatria.ocr.digitise import Wishes
+    from repatria.ocr.batch import Wishes
     from repatria.ocr.engine import choose_engine, languages_of
 
     engine = choose_engine(languages_of(archive.languages))
     bordereau = read_bordereau(out, archive.bordereau) if archive.bordereau is not None else None
-    wishes = Wishes(engine, archive.fonds, bordereau, again)
+    wishes = Wishes(engine, archive.fonds, bordereau, again, split)
     return wishes if workers is None else replace(wishes, workers=workers)
 
 

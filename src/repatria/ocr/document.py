@@ -7,7 +7,7 @@ from repatria.ocr.alto import alto, language_tag
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.page import Form, ReadPage
 from repatria.ocr.pdf_archival import image_pdf
-from repatria.ocr.pdf_layered import layered_pdf
+from repatria.ocr.pdf_layered import layered_pdf, taken_pdf
 
 PAGE_BREAK = "\f"
 
@@ -19,7 +19,9 @@ class DocumentTask:
     scan: SharedBytes
     form: Form
     pages: tuple[ReadPage, ...]
-    """In order."""
+    """In order, numbered from 1; of a scan that holds several documents, those of this one."""
+    whole: bool
+    """Whether the document is the scan: each page once, none left out."""
     file_name: str
     """The scan's own name, with its extension."""
     title: str
@@ -34,20 +36,25 @@ class DocumentTask:
 class Derived:
     """A scan's documents."""
 
-    pdf: bytes = field(repr=False)
+    pdf: bytes | None = field(repr=False)
+    """None where a part of a PDF could not be taken out of it."""
     text: bytes = field(repr=False)
     alto: bytes = field(repr=False)
     layered: bool = True
-    """False if a PDF's words could not be laid into it: then it is the original."""
+    """False if a PDF's words could not be laid into it: then it is the original, if that is the document."""
 
 
 def derive(task: DocumentTask) -> Derived:
     """Make the documents; a plain function of a plain value, like `page.read_page`."""
     texts = [page.text for page in task.pages]
+    pdf: bytes | None
     if task.form is Form.PDF:
         original = task.scan.read()
-        layered = layered_pdf(original, texts)
-        pdf = layered or original
+        if task.whole:
+            layered = layered_pdf(original, texts)
+            pdf = layered or original
+        else:
+            pdf = layered = taken_pdf(original, [(page.frame, page.side.part, page.text) for page in task.pages])
     else:
         pictures = [(page.text, page.picture) for page in task.pages]
         pdf = layered = image_pdf(pictures, task.title, language_tag(task.languages), task.made)

@@ -23,6 +23,7 @@ from repatria.store.registry import open_store, public_uri
 
 LARGEST_SCAN = 2 << 30
 """Bytes of one file: it is held in memory while its pages are read."""
+ORIGINALS = "originals/"
 LITTER = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "picasa.ini", "repatria.toml"})
 LITTER_ENDINGS = (".tmp", ".part", ".crdownload", ".lnk", ".bak")
 
@@ -61,6 +62,23 @@ class Shelf:
     dossier: str
     title: str
     file_name: str
+
+    def document(self, number: int) -> "Shelf":
+        """Return where one of several documents of the scan goes: into a folder of the scan's own name."""
+        path = self.original.removeprefix(ORIGINALS)
+        place = f"{path}/document-{number:03}"
+        return replace(
+            self,
+            pdf=f"pdf/{place}.pdf",
+            text=f"text/{place}.txt",
+            alto=f"alto/{place}.alto.xml",
+            cote=_sayable(place),
+        )
+
+    @property
+    def derived(self) -> tuple[str, str, str]:
+        """The paths of what is made of the scan."""
+        return self.pdf, self.text, self.alto
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +214,7 @@ def inspect(scan: SharedBytes) -> Inspection:
 def _shelf(path: str, place: str) -> Shelf:
     dossier = dirname(path)
     return Shelf(
-        original=f"originals/{path}",
+        original=f"{ORIGINALS}{path}",
         pdf=f"pdf/{place}.pdf",
         text=f"text/{place}.txt",
         alto=f"alto/{place}.alto.xml",

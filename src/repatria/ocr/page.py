@@ -1,19 +1,30 @@
 """One page, from its file's bytes to its words: decode, read, and keep the picture that its PDF will show.
 
 `read_page` is the unit of work: a plain function of a plain value, run in a child process (`isolation`) or wherever an
-executor puts it.
+executor puts it. What it finds may be two sides: a spread is split where that is wished. A separator sheet is one side
+that nobody reads.
 """
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import numpy as np
 
 from repatria.ocr.engine import Engine, EngineChoice
 from repatria.ocr.looks import Sheet, read_sheet
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.pdf_input import TEXT_LAYER_DPI, PageFacts, PdfPage, opened_page, text_is_good
-from repatria.ocr.picture import Picture, decoded, grey_of, picture_of
+from repatria.ocr.picture import Frame, Picture, cut, decoded, grey_of, picture_of
+from repatria.ocr.separators import QR_DPI, separator_of
+from repatria.ocr.spreads import gutter_of
 from repatria.ocr.words import PageText, Word
+from repatria.paper.separator import SeparatorCode
+
+WHOLE = (0.0, 1.0)
+_SCANNED = 0.5
+"""Share of a PDF's page that pictures cover, from which it may be a separator sheet or a spread."""
 
 
 class Form(StrEnum):
@@ -21,6 +32,17 @@ class Form(StrEnum):
 
     IMAGE = "image"
     PDF = "pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What was read on one side of paper."""
+
+    text: PageText
+    part: tuple[float, float] = WHOLE
+    """From where to where it lies in the frame as shown, in shares of its width: a half of a spread, or all."""
+    separator: SeparatorCode | None = None
+    """What it tells if it is a separator sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,43 +58,95 @@ class PageTask:
     engine: EngineChoice
     again: bool = False
     """Read the page though the file has a good text of its own."""
+    split: bool = False
+    """Read a spread as two pages."""
+    known: tuple[Side, ...] = ()
+    """What an earlier run read here: only the pictures are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """A worked page."""
+    """A worked side."""
 
-    text: PageText
+    side: Side
     picture: Picture | None
     """What its PDF shows; None where the scan is a PDF itself, whose pages stay as they are."""
+    frame: int = 0
+    """Where its page lies in the scan, from 0."""
+
+    @property
+    def text(self) -> PageText:
+        """What was read on it."""
+        return self.side.text
 
 
-def read_page(task: PageTask) -> ReadPage:
-    """Work one page; UnreadablePageError if it cannot be decoded."""
+def read_page(task: PageTask) -> tuple[ReadPage, ...]:
+    """Work one page and return its sides in reading order; UnreadablePageError if it cannot be decoded."""
     if task.form is Form.PDF:
-        return _read_pdf_page(task)
+        return tuple(ReadPage(side, None, task.frame) for side in task.known or _read_pdf_page(task))
     frame = decoded(task.scan.read(), task.frame)
-    sheet = Sheet(grey_of(frame.image), frame.dpi, frame.dpi_known)
-    text = read_sheet(sheet, task.number, _engine(task.engine))
-    return ReadPage(text, picture_of(frame, text.rotation))
+    sides = task.known
+    if not sides:
+        sheet = Sheet(grey_of(frame.image), frame.dpi, frame.dpi_known)
+        code = separator_of(sheet.grey, sheet.dpi, dpi_known=sheet.dpi_known)
+        sides = (_separator(task, sheet, code),) if code is not None else _read_sides(task, sheet)
+    return tuple(_pictured(frame, side, task.frame) for side in sides)
 
 
-def picture_page(task: PageTask) -> ReadPage:
+def picture_page(task: PageTask) -> tuple[ReadPage, ...]:
     """Decode one page and leave its words: for a page that ended the engine."""
     if task.form is Form.PDF:
         with opened_page(task.scan.read(), task.frame) as page:
-            return ReadPage(_drawn_text(task.number, page.facts, (), "failed"), None)
+            return (ReadPage(Side(_drawn_text(task.number, page.facts, (), "failed")), None, task.frame),)
     frame = decoded(task.scan.read(), task.frame)
-    return ReadPage(PageText(task.number, *frame.image.size, frame.dpi, flags=("failed",)), picture_of(frame, 0))
+    text = PageText(task.number, *frame.image.size, frame.dpi, flags=("failed",))
+    return (_pictured(frame, Side(text), task.frame),)
 
 
-def _read_pdf_page(task: PageTask) -> ReadPage:
+def _read_pdf_page(task: PageTask) -> tuple[Side, ...]:
     with opened_page(task.scan.read(), task.frame) as page:
+        code = _code_of(page) if page.facts.image_share > _SCANNED else None
+        if code is not None:
+            return (Side(_drawn_text(task.number, page.facts, (), "separator"), separator=code),)
         own = () if task.again else page.words()
         if text_is_good(own, page.facts.image_share):
-            return ReadPage(_drawn_text(task.number, page.facts, own, "text-layer"), None)
+            return (Side(_drawn_text(task.number, page.facts, own, "text-layer")),)
         sheet = _sheet_of(page)
-    return ReadPage(read_sheet(sheet, task.number, _engine(task.engine)), None)
+    return _read_sides(task, sheet)
+
+
+def _code_of(page: PdfPage) -> SeparatorCode | None:
+    dpi = min(QR_DPI, page.facts.rendering_dpi)
+    return separator_of(page.rendered(dpi), dpi, dpi_known=True)
+
+
+def _read_sides(task: PageTask, sheet: Sheet) -> tuple[Side, ...]:
+    engine = _engine(task.engine)
+    gutter = gutter_of(sheet.grey) if task.split else None
+    if gutter is not None:
+        sides = [_read_half(task, sheet, part, engine) for part in ((0.0, gutter), (gutter, 1.0))]
+        rotations = {side.text.rotation for side in sides if side.text.words}
+        if rotations <= {0, 180}:  # else it is one page that lies on its side
+            return tuple(reversed(sides) if rotations == {180} else sides)
+    return (Side(read_sheet(sheet, task.number, engine)),)
+
+
+def _read_half(task: PageTask, sheet: Sheet, part: tuple[float, float], engine: Engine) -> Side:
+    left, right = (round(share * sheet.grey.shape[1]) for share in part)
+    half = replace(sheet, grey=np.ascontiguousarray(sheet.grey[:, left:right]))
+    text = read_sheet(half, task.number, engine)
+    return Side(replace(text, flags=(*text.flags, "split")), part)
+
+
+def _separator(task: PageTask, sheet: Sheet, code: SeparatorCode) -> Side:
+    height, width = sheet.grey.shape
+    return Side(PageText(task.number, width, height, sheet.dpi, flags=("separator",)), separator=code)
+
+
+def _pictured(frame: Frame, side: Side, number: int) -> ReadPage:
+    """Return a side with its picture; a separator sheet is in the original, and needs none."""
+    picture = None if side.separator else picture_of(cut(frame, side.part), side.text.rotation)
+    return ReadPage(side, picture, number)
 
 
 def _sheet_of(page: PdfPage) -> Sheet:
@@ -80,10 +154,10 @@ def _sheet_of(page: PdfPage) -> Sheet:
     return Sheet(page.rendered(dpi), dpi, dpi_known=True)
 
 
-def _drawn_text(number: int, facts: PageFacts, words: tuple[Word, ...], flag: str) -> PageText:
+def _drawn_text(number: int, facts: PageFacts, words: Sequence[Word], flag: str) -> PageText:
     """Return the text of a page that was not drawn."""
     width, height = (max(1, round(points * TEXT_LAYER_DPI / 72)) for points in (facts.width, facts.height))
-    return PageText(number, width, height, TEXT_LAYER_DPI, words=words, flags=(flag,))
+    return PageText(number, width, height, TEXT_LAYER_DPI, words=tuple(words), flags=(flag,))
 
 
 @functools.lru_cache(maxsize=2)

@@ -1,7 +1,7 @@
 """PDF/A-2b (ISO 19005-2) of a scan's pictures, their words invisible over them."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
@@ -32,15 +32,23 @@ def image_pdf(
     writer.pdf_header = "%PDF-1.7"
     codes = CharacterCodes()
     font = new_font(writer)
+    drawn: dict[bytes, IndirectObject] = {}
     for text, picture in pages:
-        _add_page(writer, text, picture, codes, font)
+        if picture is not None and picture.data not in drawn:  # the halves of a spread show one picture
+            drawn[picture.data] = add(writer, _image(picture))
+        _add_page(writer, text, picture, codes, font, drawn)
     fill_font(writer, font, codes)
     _declare(writer, title, language, made.astimezone(UTC))
     return written(writer)
 
 
 def _add_page(
-    writer: PdfWriter, text: PageText, picture: Picture | None, codes: CharacterCodes, font: IndirectObject
+    writer: PdfWriter,
+    text: PageText,
+    picture: Picture | None,
+    codes: CharacterCodes,
+    font: IndirectObject,
+    drawn: Mapping[bytes, IndirectObject],
 ) -> None:
     longest, shortest = max(text.width, text.height), min(text.width, text.height)
     dpi = min(max(text.dpi, 72 * longest / LARGEST_PAGE), 72 * shortest / SMALLEST_PAGE)
@@ -49,7 +57,7 @@ def _add_page(
     resources = DictionaryObject({name("Font"): DictionaryObject({name(FONT_NAME): font})})
     content = b""
     if picture is not None:
-        resources[name("XObject")] = DictionaryObject({name("Picture"): add(writer, _image(picture))})
+        resources[name("XObject")] = DictionaryObject({name("Picture"): drawn[picture.data]})
         content = _drawing(picture, width, height)
     content += operators(text, ToUserSpace.of_image(text.height, dpi), codes)
     page[name("Resources")] = resources

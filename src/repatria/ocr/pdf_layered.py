@@ -6,18 +6,21 @@ what others wrote.
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, NumberObject
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, NumberObject, RectangleObject
 
 from repatria.ocr.invisible_font import CharacterCodes
 from repatria.ocr.pdf_objects import add, fill_font, name, new_font, stream, written
 from repatria.ocr.text_layer import FONT_NAME, ToUserSpace, operators
 from repatria.ocr.words import PageText
 
+Part = tuple[float, float]
+Corners = tuple[float, float, float, float]
+"""Left, bottom, right, top."""
 _DEEPEST_TREE = 100
 
 
@@ -29,10 +32,23 @@ def layered_pdf(original: bytes, pages: Sequence[PageText]) -> bytes | None:
     """
     if not any(_needs_layer(page) for page in pages):
         return original
+    return _attempted(lambda: _layered(original, pages))
+
+
+def taken_pdf(original: bytes, pages: Sequence[tuple[int, Part, PageText]]) -> bytes | None:
+    """Return some pages of a PDF, each with its words; None if pypdf cannot.
+
+    A page is named by its place (from 0), the part of it that is shown (shares of its width), and its words; it may
+    come twice, as the two halves of a spread.
+    """
+    return _attempted(lambda: _taken(original, pages))
+
+
+def _attempted(make: Callable[[], bytes]) -> bytes | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _layered(original, pages)
+            return make()
     except (PyPdfError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError):
         # pypdf meets malformed files with all of these; PDFium, which showed the pages, mends more than pypdf does.
         return None
@@ -43,23 +59,59 @@ def _needs_layer(page: PageText) -> bool:
 
 
 def _layered(original: bytes, pages: Sequence[PageText]) -> bytes:
+    reader = _opened(original)
+    writer = PdfWriter(clone_from=reader)
+    writer.pdf_header = max(reader.pdf_header, "%PDF-1.4")
+    return _with_words(writer, pages)
+
+
+def _taken(original: bytes, pages: Sequence[tuple[int, Part, PageText]]) -> bytes:
+    reader = _opened(original)
+    writer = PdfWriter()
+    writer.pdf_header = max(reader.pdf_header, "%PDF-1.4")
+    for place, part, _text in pages:
+        page = writer.add_page(reader.pages[place])
+        if part != (0.0, 1.0):
+            page.mediabox = page.cropbox = RectangleObject(_part_of(_crop(page), page.rotation, part))
+    return _with_words(writer, [text for _place, _part, text in pages])
+
+
+def _opened(original: bytes) -> PdfReader:
     reader = PdfReader(io.BytesIO(original))
     if reader.is_encrypted:
         reader.decrypt("")
-    writer = PdfWriter(clone_from=reader)
-    writer.pdf_header = max(reader.pdf_header, "%PDF-1.4")
+    return reader
+
+
+def _with_words(writer: PdfWriter, pages: Sequence[PageText]) -> bytes:
     codes = CharacterCodes()
     font = new_font(writer)
     for text, page in zip(pages, writer.pages, strict=True):
         if _needs_layer(text):
-            crop = page.cropbox
-            box = (float(crop.left), float(crop.bottom), float(crop.right), float(crop.top))
             rotation = (page.rotation + text.rotation) % 360
-            _lay_under(writer, page, operators(text, ToUserSpace.of_page(text, box, rotation), codes), font)
+            _lay_under(writer, page, operators(text, ToUserSpace.of_page(text, _crop(page), rotation), codes), font)
             if text.rotation:
                 page[name("Rotate")] = NumberObject(rotation)
     fill_font(writer, font, codes)
     return written(writer)
+
+
+def _crop(page: PageObject) -> Corners:
+    crop = page.cropbox
+    return float(crop.left), float(crop.bottom), float(crop.right), float(crop.top)
+
+
+def _part_of(crop: Corners, rotation: int, part: Part) -> Corners:
+    """Return the corners of a part of a page, told by shares of its width as it is shown, turned by /Rotate."""
+    left, bottom, right, top = crop
+    across, up = right - left, top - bottom
+    begin, end = part
+    return {
+        0: (left + begin * across, bottom, left + end * across, top),
+        90: (left, bottom + begin * up, right, bottom + end * up),
+        180: (right - end * across, bottom, right - begin * across, top),
+        270: (left, top - end * up, right, top - begin * up),
+    }[rotation % 360]
 
 
 def _lay_under(writer: PdfWriter, page: PageObject, content: bytes, font: IndirectObject) -> None:

@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
@@ -26,7 +26,7 @@ _SCREEN_DPI = 100
 _TOO_FINE_DPI = 2400
 _REDUCED_COPY = 1  # bit 0 of TIFF's NewSubfileType
 
-Placement = tuple[int, int, int, int, int, int]
+Placement = tuple[float, float, float, float, float, float]
 """(a, b, c, d, e, f): the stored picture's point (u, v) is shown at (a u + c v + e, b u + d v + f); all are shares of
 the picture's sides, v downwards."""
 
@@ -58,6 +58,8 @@ class Frame:
     """Whether the file told it; else it is that of an A4 sheet of this size."""
     orientation: int = 1
     """The EXIF or TIFF orientation that was applied, 1..8."""
+    part: tuple[float, float] = (0.0, 1.0)
+    """From where to where `image` lies in what the file shows, in shares of its width."""
     bitstream: bytes | None = field(default=None, repr=False)
     """The JPEG file, where it can be shown as it is."""
 
@@ -124,7 +126,15 @@ def decoded(data: bytes, number: int) -> Frame:
         across, down = down, across
     square, dpi = _squared(upright, across, down)
     applied = orientation if orientation in _BY_ORIENTATION else 1
-    return Frame(square, dpi, across > 0, applied, data if is_jpeg else None)
+    return Frame(square, dpi, across > 0, applied, bitstream=data if is_jpeg else None)
+
+
+def cut(frame: Frame, part: tuple[float, float]) -> Frame:
+    """Return the part of a whole frame from one share of its width to another; its JPEG stays whole."""
+    if part == (0.0, 1.0):
+        return frame
+    left, right = (round(share * frame.image.width) for share in part)
+    return replace(frame, image=frame.image.crop((left, 0, right, frame.image.height)), part=part)
 
 
 def grey_of(image: Image.Image) -> Grey:
@@ -152,9 +162,16 @@ def picture_of(frame: Frame, rotation: int) -> Picture:
     return _png_picture(image)
 
 
-def placement_of(orientation: int, rotation: int) -> Placement:
-    """Return where points of the stored picture are shown: EXIF orientation first, then the clockwise rotation."""
+def placement_of(orientation: int, rotation: int, part: tuple[float, float] = (0.0, 1.0)) -> Placement:
+    """Return where points of the stored picture are shown.
+
+    EXIF orientation comes first, then the part that is shown, then the clockwise rotation. What lies outside the part
+    is shown outside the page.
+    """
     a, b, c, d, e, f = _BY_ORIENTATION[orientation]
+    left, width = part[0], part[1] - part[0]
+    if width != 1.0:
+        a, c, e = a / width, c / width, (e - left) / width
     for _quarter in range(rotation // 90 % 4):
         a, b, c, d, e, f = -b, a, -d, c, 1 - f, e  # (x, y) -> (1 - y, x)
     return a, b, c, d, e, f
@@ -213,7 +230,7 @@ def _eight_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Gr
 def _jpeg_picture(frame: Frame, bitstream: bytes, rotation: int) -> Picture:
     with opened(bitstream) as image:
         colours = "DeviceGray" if image.mode == "L" else "DeviceRGB"
-        placement = placement_of(frame.orientation, rotation)
+        placement = placement_of(frame.orientation, rotation, frame.part)
         return Picture(bitstream, image.width, image.height, "DCTDecode", colours, 8, placement)
 
 

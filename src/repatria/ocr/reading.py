@@ -1,8 +1,8 @@
 """From one scan to its documents: pages read side by side in child processes, what fails costs itself only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,9 +13,12 @@ from repatria.ocr.engine import EngineChoice
 from repatria.ocr.intake import Inspection, Shelf, inspect
 from repatria.ocr.isolation import Children, Ending, IsolationError
 from repatria.ocr.memory import SharedBytes
-from repatria.ocr.page import PageTask, ReadPage, picture_page, read_page
+from repatria.ocr.page import PageTask, ReadPage, Side, picture_page, read_page
+from repatria.ocr.page_journal import PageJournal
+from repatria.ocr.parting import parted
 from repatria.ocr.picture import UnreadablePageError
 from repatria.ocr.words import PageText
+from repatria.paper.separator import SeparatorCode
 from repatria.work.stop import Reason, StopSignal
 
 Given = TypeVar("Given")
@@ -40,13 +43,31 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """One document of a scan."""
+
+    shelf: Shelf
+    pages: tuple[PageText, ...]
+    """Numbered from 1."""
+    derived: Derived
+    separator: SeparatorCode | None = None
+    """What the sheet before it tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadScan:
     """What became of a scan."""
 
-    pages: tuple[PageText, ...] = ()
-    derived: Derived | None = None
-    """None if nothing of it could be read."""
+    documents: tuple[ReadDocument, ...] = ()
+    """One, or as many as separator sheets part it into."""
+    separators: tuple[SeparatorCode, ...] = ()
+    """The separator sheets in it."""
     troubles: tuple[Trouble, ...] = field(default=())
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether anything of it could be read."""
+        return bool(self.documents or self.separators)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +79,18 @@ class Reader:
     """Runs what is done with single pages."""
     children: Children
     """A child process for each of that executor's threads."""
+    journal: PageJournal
     stop: StopSignal = field(default_factory=StopSignal)
     again: bool = False
     """Read pages of PDFs though they have a good text of their own."""
+    split: bool = False
+    """Read a spread as two pages."""
     inspected: Callable[[int], None] = lambda _pages: None
     """Told how many pages a scan has, once that is known."""
     advanced: Callable[[int], None] = lambda _pages: None
     """Told of each page that was worked."""
 
-    def read(self, data: bytes, shelf: Shelf) -> ReadScan:
+    def read(self, data: bytes, sha256: bytes, shelf: Shelf) -> ReadScan:
         """Read a scan and make its documents; never raises for what is wrong with the scan itself.
 
         StoppedError once a stop is asked for.
@@ -75,7 +99,7 @@ class Reader:
         try:
             inspection = self._call(inspect, shared, INSPECTION_SECONDS)
             self.inspected(len(inspection.frames))
-            return self._read_pages(shared, inspection, shelf)
+            return self._read_pages(shared, sha256, inspection, shelf)
         except (FindingsError, IsolationError) as error:
             self.stop.raise_if_requested()
             return ReadScan(troubles=(Trouble(reason_of(error)),))
@@ -87,53 +111,72 @@ class Reader:
         self.stop.request(Reason.FAILURE)
         self.children.kill()
 
-    def _read_pages(self, shared: SharedBytes, inspection: Inspection, shelf: Shelf) -> ReadScan:
+    def _read_pages(self, shared: SharedBytes, sha256: bytes, inspection: Inspection, shelf: Shelf) -> ReadScan:
         tasks = [
-            PageTask(shared, inspection.form, number, frame, self.engine, self.again)
+            PageTask(shared, inspection.form, number, frame, self.engine, self.again, self.split)
             for number, frame in enumerate(inspection.frames, 1)
         ]
-        futures = [self.pages.submit(self._read_page, task) for task in tasks]
+        futures = [self.pages.submit(self._read_page, sha256, task) for task in tasks]
         try:
             results = [future.result() for future in futures]
         except BaseException:
             for future in futures:
                 future.cancel()
             raise
-        troubles = tuple(trouble for _page, trouble in results if trouble is not None)
-        if all(page is None for page, _trouble in results):
+        troubles = tuple(trouble for _sides, trouble in results if trouble is not None)
+        if not any(sides for sides, _trouble in results):
             return ReadScan(troubles=troubles)
-        pages = tuple(page or _missing(number) for number, (page, _trouble) in enumerate(results, 1))
-        derived = self._derive(shared, inspection, pages, shelf)
-        if not derived.layered:
+        worked = [
+            page for task, (sides, _trouble) in zip(tasks, results, strict=True) for page in sides or (_missing(task),)
+        ]
+        documents = tuple(self._documents(shared, inspection, worked, shelf))
+        if not all(document.derived.layered for document in documents):
             troubles += (Trouble(_("Its words could not be laid into the PDF; they are in the text and in ALTO.")),)
-        return ReadScan(tuple(page.text for page in pages), derived, troubles)
+        separators = tuple(page.side.separator for page in worked if page.side.separator is not None)
+        return ReadScan(documents, separators, troubles)
 
-    def _read_page(self, task: PageTask) -> tuple[ReadPage | None, Trouble | None]:
+    def _read_page(self, sha256: bytes, task: PageTask) -> tuple[tuple[ReadPage, ...], Trouble | None]:
         """Work one page, in a thread of the executor; of a page that ends the engine, keep the picture."""
         self.stop.raise_if_requested()
+        known = self.journal.known(sha256, task)
         try:
-            return self.children.call(read_page, task, PAGE_SECONDS), None
+            sides = self.children.call(read_page, replace(task, known=known), PAGE_SECONDS)
+            if not known:
+                self.journal.keep(sha256, task, tuple(page.side for page in sides))
         except UnreadablePageError as error:
-            return None, Trouble(reason_of(error), task.number)
+            return (), Trouble(reason_of(error), task.number)
         except IsolationError as error:
             self.stop.raise_if_requested()
             return self._picture_of(task), Trouble(reason_of(error), task.number)
+        else:
+            return sides, None
         finally:
             self.advanced(1)
 
-    def _picture_of(self, task: PageTask) -> ReadPage | None:
+    def _picture_of(self, task: PageTask) -> tuple[ReadPage, ...]:
         try:
             return self.children.call(picture_page, task, PAGE_SECONDS)
         except (UnreadablePageError, IsolationError):
-            return None
+            return ()
+
+    def _documents(
+        self, shared: SharedBytes, inspection: Inspection, worked: Sequence[ReadPage], shelf: Shelf
+    ) -> Iterator[ReadDocument]:
+        parts = parted(worked)
+        whole = len(parts) == 1 and len(worked) == len(parts[0].pages) == len(inspection.frames)
+        for number, part in enumerate(parts, 1):
+            place = shelf if len(parts) == 1 else shelf.document(number)
+            derived = self._derive(shared, inspection, part.pages, place, whole=whole)
+            yield ReadDocument(place, tuple(page.text for page in part.pages), derived, part.separator)
 
     def _derive(
-        self, shared: SharedBytes, inspection: Inspection, pages: tuple[ReadPage, ...], shelf: Shelf
+        self, shared: SharedBytes, inspection: Inspection, pages: tuple[ReadPage, ...], shelf: Shelf, *, whole: bool
     ) -> Derived:
         task = DocumentTask(
             scan=shared,
             form=inspection.form,
             pages=pages,
+            whole=whole,
             file_name=shelf.file_name,
             title=shelf.title,
             languages=self.engine.languages,
@@ -159,6 +202,6 @@ def reason_of(error: FindingsError | IsolationError) -> str:
     }[error.ending]
 
 
-def _missing(number: int) -> ReadPage:
+def _missing(task: PageTask) -> ReadPage:
     width, height, dpi = _MISSING_PAGE
-    return ReadPage(PageText(number, width, height, dpi, flags=("failed",)), None)
+    return ReadPage(Side(PageText(task.number, width, height, dpi, flags=("failed",))), None, task.frame)

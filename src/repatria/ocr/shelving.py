@@ -4,9 +4,10 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import count
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +15,9 @@ from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.bundle.volume import CUT_ABOVE, VolumeBuilder, largest_part, member_overhead, member_span
 from repatria.model import Object
 from repatria.ocr.description import Description, described
-from repatria.ocr.document import Derived
 from repatria.ocr.folding import indexed_grams, indexed_stems
 from repatria.ocr.intake import Shelf
+from repatria.ocr.reading import ReadDocument
 from repatria.ocr.words import PageText
 from repatria.work.bundling import BundleRun
 
@@ -35,11 +36,9 @@ class Finished:
     """As its source told of it."""
     data: bytes = field(repr=False)
     sha256: bytes
-    derived: Derived = field(repr=False)
-    pages: tuple[PageText, ...]
+    documents: tuple[tuple[ReadDocument, Description | None], ...]
+    """Each with what the archivist says of it."""
     languages: tuple[str, ...]
-    description: Description | None = None
-    """What the archivist says of it, if anything."""
     fonds: str = ""
     """Title of the fonds."""
 
@@ -69,6 +68,7 @@ class Shelving:
         self._members: list[MemberRow] = []
         self._documents: list[DocumentRow] = []
         self._pages: list[PageRow] = []
+        self._burials: list[str] = []
         self._finished: list[Finished] = []
 
     def __enter__(self) -> Self:
@@ -83,42 +83,83 @@ class Shelving:
             self._volume = None
 
     def add(self, finished: Finished) -> int:
-        """Put one document into the volumes and return its original's object number.
+        """Put a scan's documents into the volumes and return its original's object number.
 
         What goes wrong with the target is raised by a later call.
         """
-        shelf, number = finished.shelf, self._run.next_document_number()
         told = finished.original
-        alto = self._place(finished, _derived(told, shelf.alto, finished.derived.alto, "application/xml"))
-        text = self._place(finished, _derived(told, shelf.text, finished.derived.text, "text/plain; charset=utf-8"))
-        pdf = self._place(finished, _derived(told, shelf.pdf, finished.derived.pdf, "application/pdf"))
-        kept = replace(told, path=shelf.original, version=version_of(finished.sha256), size=len(finished.data))
+        derived = [self._place_derived(finished, document) for document, _description in finished.documents]
+        kept = replace(told, path=finished.shelf.original, version=version_of(finished.sha256), size=len(finished.data))
         original = self._place(finished, (kept, finished.data))
-        confidences = [page.confidence for page in finished.pages if page.confidence is not None]
-        told_of = finished.description
-        self._documents.append(
-            DocumentRow(
-                number=number,
-                cote=shelf.cote,
-                dossier=shelf.dossier,
-                title=(told_of.title if told_of else "") or shelf.title,
-                dates=(told_of.dates if told_of else "") or None,
-                description=described(told_of, finished.fonds),
-                original=original,
-                pdf=pdf,
-                text=text,
-                alto=alto,
-                pages=len(finished.pages),
-                languages="+".join(finished.languages),
-                confidence=sum(confidences) / len(confidences) if confidences else None,
-                reference=told_of.reference if told_of else None,
-            )
-        )
-        self._pages += [page_row(number, page, finished.languages) for page in finished.pages]
+        for (document, description), numbers in zip(finished.documents, derived, strict=True):
+            row = self._row(finished, document, description, original, numbers)
+            self._documents.append(row)
+            self._pages += [page_row(row.number, page, finished.languages) for page in document.pages]
+        for shelf in self._withdrawn(finished):
+            self._documents.append(withdrawn_row(self._run.next_document_number(), shelf))
+            self._burials += shelf.derived
         self._finished.append(finished)
-        if self._clock() - self._begun >= SAVE_AFTER:
+        if self.is_due:
             self.save()
         return original
+
+    @property
+    def is_due(self) -> bool:
+        """Whether what waits has waited long enough."""
+        return self._clock() - self._begun >= SAVE_AFTER
+
+    def _place_derived(self, finished: Finished, document: ReadDocument) -> tuple[int, int, int | None]:
+        """Put what was made of one document; return the object numbers of ALTO, text and PDF."""
+        told, shelf, made = finished.original, document.shelf, document.derived
+        alto = self._place(finished, _derived(told, shelf.alto, made.alto, "application/xml"))
+        text = self._place(finished, _derived(told, shelf.text, made.text, "text/plain; charset=utf-8"))
+        if made.pdf is None:
+            return alto, text, None
+        return alto, text, self._place(finished, _derived(told, shelf.pdf, made.pdf, "application/pdf"))
+
+    def _row(
+        self,
+        finished: Finished,
+        document: ReadDocument,
+        description: Description | None,
+        original: int,
+        numbers: tuple[int, int, int | None],
+    ) -> DocumentRow:
+        shelf = document.shelf
+        alto, text, pdf = numbers
+        confidences = [page.confidence for page in document.pages if page.confidence is not None]
+        return DocumentRow(
+            number=self._run.next_document_number(),
+            cote=shelf.cote,
+            dossier=shelf.dossier,
+            title=(description.title if description else "") or shelf.title,
+            dates=(description.dates if description else "") or None,
+            description=described(description, finished.fonds),
+            original=original,
+            pdf=pdf,
+            text=text,
+            alto=alto,
+            pages=len(document.pages),
+            languages="+".join(finished.languages),
+            confidence=sum(confidences) / len(confidences) if confidences else None,
+            reference=description.reference if description else None,
+        )
+
+    def _withdrawn(self, finished: Finished) -> Iterator[Shelf]:
+        """Yield the documents that an earlier scan of this name held, and this one does not."""
+        scan = finished.shelf
+        if self._run.known(scan.original) is None:
+            return
+        here = {document.shelf.text for document, _description in finished.documents}
+        if scan.text not in here and self._run.known(scan.text) is not None:
+            yield scan
+        for number in count(1):
+            shelf = scan.document(number)
+            if shelf.text in here:
+                continue
+            if self._run.known(shelf.text) is None:
+                return
+            yield shelf
 
     def save(self) -> None:
         """Send what waits to the target, and wait for what was sent before."""
@@ -187,9 +228,10 @@ class Shelving:
         if volume is None:
             return
         self._await_sent()
-        content = (self._objects, self._members, self._documents, self._pages, self._finished)
+        content = (self._objects, self._members, self._documents, self._pages, self._burials, self._finished)
         self._volume = None
-        self._objects, self._members, self._documents, self._pages, self._finished = [], [], [], [], []
+        self._objects, self._members, self._documents, self._pages = [], [], [], []
+        self._burials, self._finished = [], []
         self._sending = self._sender.submit(self._store, volume, *content, last=not full)
 
     def _store(
@@ -199,11 +241,15 @@ class Shelving:
         members: Sequence[MemberRow],
         documents: Sequence[DocumentRow],
         pages: Sequence[PageRow],
+        burials: Sequence[str],
         finished: Sequence[Finished],
         *,
         last: bool,
     ) -> None:
         self._run.store(volume, objects, members, documents=documents, pages=pages, last=last)
+        buried = [known.number for path in burials if (known := self._run.known(path)) is not None]
+        if buried:
+            self._run.bury_all(buried)
         for each in finished:
             self._stored(each)
         self._run.publish_if_due()
@@ -212,6 +258,12 @@ class Shelving:
         sending, self._sending = self._sending, None
         if sending is not None:
             sending.result()
+
+
+def withdrawn_row(number: int, shelf: Shelf) -> DocumentRow:
+    """Return the row of a document without pages: it takes the place of an earlier one of its name."""
+    nothing = None, None, None, None
+    return DocumentRow(number, shelf.cote, shelf.dossier, None, None, None, *nothing, 0, "", None)
 
 
 def page_row(document: int, page: PageText, languages: tuple[str, ...]) -> PageRow:

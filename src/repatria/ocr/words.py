@@ -64,7 +64,7 @@ class PageText:
     """What is known of one page once it was read."""
 
     number: int
-    """From 1, within its scan."""
+    """From 1, within its document; within its scan until that is known."""
     width: int
     height: int
     """Pixels of the page as shown."""
@@ -75,7 +75,8 @@ class PageText:
     """Clockwise degrees by which text lines on the shown page slope; the straight page has none."""
     words: tuple[Word, ...] = ()
     flags: tuple[str, ...] = ()
-    """`blank`, `failed`, `low-confidence`, `rotated`, `skewed`, `text-layer`, `second-look`."""
+    """`blank`, `failed`, `low-confidence`, `rotated`, `skewed`, `text-layer`, `second-look`, `split`,
+    `separator`."""
 
     @property
     def confidence(self) -> float | None:
