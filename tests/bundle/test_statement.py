@@ -117,11 +117,15 @@ def test_what_canonical_json_cannot_hold_is_refused(value: object) -> None:
         replaced(merkle_root=HASH.upper()),
         replaced(files={"manifest-sha256.txt": HASH}),
         replaced(finished="2024-01-31T05:12:00+01:00"),
+        replaced(finished="2024-02-31T05:12:00Z"),
+        replaced(started="0000-00-00T00:00:00Z"),
         replaced(previous={"bundle": "20240129T200000Z-abcdef"}),
         replaced(indexes=[{"name": "data/../index-0001.db.age"}]),
         canonical(STATEMENT).replace(b'"kind"', b'"a":' + b"[" * 20 + b"]" * 20 + b',"kind"'),
         b'{"a":' * 100_000,
         canonical({key: value for key, value in STATEMENT.items() if key != "objects"}),
+        canonical({key: value for key, value in STATEMENT.items() if key != "type"}),
+        replaced(dataset={"id": "fichiers-chu-fann"}),
     ],
 )
 def test_anything_else_is_refused(data: bytes) -> None:

@@ -6,9 +6,10 @@ same bytes back.
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from repatria.bundle.errors import MalformedError
 from repatria.i18n import _
@@ -26,7 +27,18 @@ Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 DatasetId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 BundleId = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}T[0-9]{6}Z-[a-z2-7]{6}\Z")]
-Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")]
+
+
+def _a_moment(text: str) -> str:
+    datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)  # ValueError for the 31st of February
+    return text
+
+
+Time = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z"),
+    AfterValidator(_a_moment),
+]
 
 
 class Part(BaseModel):
@@ -215,13 +227,16 @@ def parse_document(data: bytes, form: type[_D]) -> _D:
         document = json.loads(data.decode(), object_pairs_hook=_without_duplicates, parse_float=_no_fraction)
         if canonical(document) != data:
             raise MalformedError(_("The statement is not written in its canonical form."))
-        return form.model_validate(document)
+        found = form.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
         raise MalformedError(_("The statement's field {place} is not right.").format(place=place)) from error
     except (ValueError, RecursionError) as error:
         raise MalformedError(_("The statement is not JSON of the right form.")) from error
+    if found.encode() != data:  # what is wanting would else be taken for a default that nobody signed
+        raise MalformedError(_("The statement lacks a field."))
+    return found
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
