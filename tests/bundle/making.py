@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from repatria.bundle import layout
 from repatria.bundle.closing import PayloadFile, closing_files
-from repatria.bundle.index import IndexMeta, IndexRows, build_index
+from repatria.bundle.index_building import IndexMeta, IndexRows, build_index
 from repatria.bundle.merkle import MerkleTree
 from repatria.bundle.names import MemberNames
 from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow, Tombstone, VolumeRow, merkle_leaf

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from repatria.bundle import schema
 from repatria.bundle.ahead import InMemory
 from repatria.bundle.errors import MalformedError
-from repatria.bundle.index import Index, IndexMeta, IndexRows, build_index
+from repatria.bundle.index import Index
+from repatria.bundle.index_building import IndexMeta, IndexRows, build_index
 from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow, Tombstone, VolumeRow
 from repatria.crypt.errors import PayloadError
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from repatria.bundle.index import IndexRows
+from repatria.bundle.index_building import IndexRows
 from repatria.bundle.rows import MemberRow, ObjectRow, Tombstone, VolumeRow
 from repatria.bundle.statement import ObjectCounts, Statement, Totals
 from repatria.crypt.allowed_signers import AllowedSigners

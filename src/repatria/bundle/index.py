@@ -1,10 +1,8 @@
-"""The index of a bundle: SQLite, built in memory and read through the decryptor (docs/formats/index.md)."""
+"""The index of a bundle, opened: SQLite, read through the decryptor (docs/formats/index.md)."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import islice
-from operator import attrgetter
 from typing import TypeVar
 
 import apsw
@@ -12,81 +10,24 @@ import apsw
 from repatria.bundle import schema, vfs
 from repatria.bundle.ahead import ReadAhead
 from repatria.bundle.errors import MalformedError
+from repatria.bundle.index_building import PATHS, IndexMeta, Value, path_value, roots_size
 from repatria.bundle.rows import (
-    PAGES_PER_DOCUMENT,
     DocumentRow,
     MemberRow,
     ObjectRow,
     PageRow,
     Tombstone,
     VolumeRow,
-    path_bytes,
     path_text,
 )
 from repatria.crypt.seek import ByteRanges
 from repatria.i18n import _
 from repatria.model import ObjectKind
 
-Value = str | bytes | int | float | None
 _Row = TypeVar("_Row", VolumeRow, MemberRow, Tombstone, DocumentRow, PageRow)
 _BATCH = 256
 _LONGEST_VALUE = 64 << 20
-_VALUES: dict[str, Callable[[object], tuple[Value, ...]]] = {
-    table: attrgetter(*columns) for table, columns in schema.COLUMNS.items()
-}
-_PATHS = tuple(schema.COLUMNS["objects"].index(column) for column in ("path", "link_target"))
 _KINDS = frozenset({str(ObjectKind.FILE), str(ObjectKind.SYMLINK), str(ObjectKind.DIRECTORY)})
-
-
-@dataclass(frozen=True, slots=True)
-class IndexMeta:
-    """What an index says of itself."""
-
-    dataset: str
-    bundle: str
-    index: int
-    first_volume: int
-    """0, like `last_volume`, if the index has no volumes."""
-    last_volume: int
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRows:
-    """Everything that goes into one index; any iterable, each is read once."""
-
-    objects: Iterable[ObjectRow] = ()
-    volumes: Iterable[VolumeRow] = ()
-    members: Iterable[MemberRow] = ()
-    tombstones: Iterable[Tombstone] = ()
-    documents: Iterable[DocumentRow] = ()
-    pages: Iterable[PageRow] = ()
-
-
-def build_index(meta: IndexMeta, rows: IndexRows) -> bytes:
-    """Return the payload of an index: a SQLite database made in memory, nothing of which ever touches a disk."""
-    database = apsw.Connection(":memory:")
-    try:
-        database.execute(
-            "PRAGMA page_size=4096; PRAGMA temp_store=MEMORY; PRAGMA journal_mode=OFF;"
-            f"PRAGMA application_id={schema.APPLICATION_ID}; PRAGMA user_version={schema.USER_VERSION}"
-        ).fetchall()  # apsw stops at the first row until it is fetched
-        with database:
-            database.execute(schema.TABLES)
-            _insert(database, "meta", _meta_values(meta))
-            _insert(database, "objects", map(_object_values, rows.objects))
-            _insert(database, "volumes", map(_VALUES["volumes"], rows.volumes))
-            _insert(database, "members", map(_VALUES["members"], rows.members))
-            _insert(database, "tombstones", map(_VALUES["tombstones"], rows.tombstones))
-            _insert(database, "documents", map(_VALUES["documents"], rows.documents))
-            found = _insert_pages(database, rows.pages)
-            database.execute(schema.INDEXES)
-        if found:
-            database.execute("INSERT INTO pages_text(pages_text) VALUES('optimize')")
-            database.execute("INSERT INTO pages_grams(pages_grams) VALUES('optimize')")
-            database.execute("VACUUM")  # what the merging freed would otherwise be kept and sent
-        return database.serialize("main")
-    finally:
-        database.close()
 
 
 class Index:
@@ -100,6 +41,7 @@ class Index:
         self._lock = threading.RLock()
         self._lacking: set[str] = set()
         try:
+            payload.read_at(0, roots_size(payload.size))  # in one request; `payload` keeps it
             self._database = vfs.connect(ReadAhead(payload))
             _restrict(self._database)
         except apsw.Error as error:
@@ -133,7 +75,7 @@ class Index:
     def find(self, path: str) -> list[ObjectRow]:
         """Return the rows of a path, the highest number first."""
         sql = _select("objects") + " WHERE path = ? ORDER BY number DESC"
-        return list(map(_object_row, self.query(sql, (_path_value(path),))))
+        return list(map(_object_row, self.query(sql, (path_value(path),))))
 
     def volumes(self) -> Iterator[VolumeRow]:
         """Yield the volumes by number."""
@@ -273,50 +215,11 @@ def _select(table: str, lacking: Set[str] = frozenset()) -> str:
     return f"SELECT {columns} FROM {table}"  # noqa: S608 -- a table and columns of schema.COLUMNS, no outside text
 
 
-def _insert(database: apsw.Connection, table: str, rows: Iterable[tuple[Value, ...]]) -> None:
-    places = ", ".join("?" * len(schema.COLUMNS[table]))
-    database.executemany(f"INSERT INTO {table} VALUES({places})", rows)
-
-
-def _insert_pages(database: apsw.Connection, pages: Iterable[PageRow]) -> bool:
-    """Insert the pages and their words; return whether there were any."""
-    found = False
-    for row in pages:
-        if not 1 <= row.page < PAGES_PER_DOCUMENT:
-            raise ValueError("a document has at most 99,999 pages")
-        _insert(database, "pages", [_VALUES["pages"](row)])
-        place = row.document * PAGES_PER_DOCUMENT + row.page
-        words = (place, row.text, row.stems)
-        database.execute("INSERT INTO pages_text(rowid, text, stems) VALUES(?, ?, ?)", words)
-        database.execute("INSERT INTO pages_grams(rowid, text) VALUES(?, ?)", (place, row.grams))
-        found = True
-    return found
-
-
-def _meta_values(meta: IndexMeta) -> list[tuple[str, str]]:
-    return [
-        ("format", schema.FORMAT),
-        ("dataset", meta.dataset),
-        ("bundle", meta.bundle),
-        ("index", str(meta.index)),
-        ("first_volume", str(meta.first_volume)),
-        ("last_volume", str(meta.last_volume)),
-    ]
-
-
-def _object_values(row: ObjectRow) -> tuple[Value, ...]:
-    values = list(_VALUES["objects"](row))
-    for place in _PATHS:
-        text = values[place]
-        values[place] = _path_value(text) if isinstance(text, str) else text
-    return tuple(values)
-
-
 def _object_row(values: tuple[Value, ...]) -> ObjectRow:
     _check_shape(values, schema.OBJECT)
-    if any(isinstance(values[place], bytes) for place in _PATHS):
+    if any(isinstance(values[place], bytes) for place in PATHS):
         values = tuple(
-            path_text(value) if isinstance(value, bytes) and place in _PATHS else value
+            path_text(value) if isinstance(value, bytes) and place in PATHS else value
             for place, value in enumerate(values)
         )
     row = ObjectRow(*values)  # type: ignore[arg-type]  # the shape was checked
@@ -325,16 +228,9 @@ def _object_row(values: tuple[Value, ...]) -> ObjectRow:
     return row
 
 
-def _path_value(path: str) -> str | bytes:
-    """Return a path as a TEXT or BLOB value: text only if the bytes are UTF-8 without NUL."""
-    raw = path_bytes(path)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        return raw
-    return raw if "\x00" in text else text
-
-
 def _check_shape(values: Sequence[Value], shape: schema.Shape) -> None:
     if len(values) != len(shape) or not all(map(isinstance, values, shape)):
         raise MalformedError(_("A row of the index is not as it must be."))
+
+
+__all__ = ["Index", "IndexMeta"]

@@ -65,11 +65,11 @@ CREATE VIRTUAL TABLE pages_grams USING fts5(text, content='', tokenize="trigram"
 """
 INDEXES: Final = """
 CREATE INDEX objects_path ON objects(path);
-CREATE INDEX members_object ON members(object, part);
+CREATE INDEX members_object ON members(object, part, length, start);
 CREATE INDEX documents_cote ON documents(cote);
 CREATE INDEX documents_reference ON documents(reference) WHERE reference IS NOT NULL;
 """
-"""Made after the rows are in, so that each lies in one piece."""
+"""Made after the rows are in, so that each lies in one piece. The members' holds all that a lookup asks."""
 FULL_TEXT: Final = frozenset({"pages_text", "pages_grams"})
 
 _text, _whole, _number, _bytes = str | NoneType, int | NoneType, float | NoneType, str | bytes | NoneType

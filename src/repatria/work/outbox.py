@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from repatria.crypt.payload import Buffer
 from repatria.work.journal import Journal
 
 
@@ -12,7 +13,7 @@ class Outbox:
 
     journal: Journal
 
-    def post(self, files: Mapping[str, bytes | bytearray]) -> None:
+    def post(self, files: Mapping[str, Buffer]) -> None:
         """Add files, in the order in which they are to be put."""
         self.journal.change_many("INSERT INTO outbox(path, data) VALUES (?, ?)", files.items())
 

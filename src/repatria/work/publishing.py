@@ -12,7 +12,7 @@ from functools import partial
 
 from repatria.bundle import layout
 from repatria.bundle.closing import PayloadFile, closing_files
-from repatria.bundle.index import IndexMeta, IndexRows, build_index
+from repatria.bundle.index_building import IndexMeta, IndexRows, build_index
 from repatria.bundle.rows import Tombstone, VolumeRow
 from repatria.bundle.statement import (
     Checkpoint,
@@ -24,6 +24,7 @@ from repatria.bundle.statement import (
     Totals,
 )
 from repatria.bundle.writer import BundleWriter
+from repatria.crypt.payload import Buffer
 from repatria.crypt.recipient import Recipient
 from repatria.crypt.seal import Sealed, seal
 from repatria.crypt.sshsig import Signer
@@ -35,7 +36,7 @@ from repatria.work.patience import Patience
 from repatria.work.reckoning import volume_counts
 from repatria.work.unfinished import Beginning, Limits, Range, Unfinished, VolumeState
 
-LIMITS = Limits(volumes=64, objects=100_000, pages=20_000, row_bytes=64 << 20)
+LIMITS = Limits(volumes=64, objects=100_000, pages=5_000, row_bytes=48 << 20)
 """Of one index: it is built in memory, and one lookup in it takes few requests (docs/formats/index.md)."""
 TOMBSTONES_PER_INDEX = 500_000
 
@@ -68,7 +69,7 @@ class Publisher:
         entry = _index_entry(number, sealed, first, last)
         checkpoint = self._checkpoint((*earlier, entry), numbers)
         path = layout.checkpoint_path(number)
-        files: dict[str, bytes | bytearray] = {
+        files: dict[str, Buffer] = {
             layout.index_path(number): sealed.data,
             path: checkpoint,
             layout.signature_path(path): self.signer.sign(checkpoint).encode(),

@@ -9,6 +9,7 @@ from itertools import islice
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry, Previous
 from repatria.crypt.seal import Sealed
+from repatria.crypt.payload import Buffer
 from repatria.work.broken_objects import kept_content, seal_content, take_out_broken
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
@@ -350,7 +351,7 @@ class Unfinished:
         entry: IndexEntry,
         covered: Range | None,
         buried: Sequence[Tombstone],
-        files: Mapping[str, bytes | bytearray],
+        files: Mapping[str, Buffer],
     ) -> None:
         """Put an index and its checkpoint into the outbox; the sealed rows that it holds now are forgotten."""
         journal = self._journal
