@@ -39,6 +39,7 @@ from repatria.store.base import Store
 from repatria.store.registry import join
 from repatria.work.catalogue import Catalogue, Known, Standing
 from repatria.work.chain_memory import ChainMemory, recipient_texts
+from repatria.work.following import follow_rewrapping
 from repatria.work.journal import Journal
 from repatria.work.name_marks import NameMarks
 from repatria.work.numbering import Numbering
@@ -305,6 +306,15 @@ class BundleRun:
     def _go_on(self) -> None:
         """Attach to the unfinished bundle, or begin one."""
         found = head_at_target(self._target, self._facts.id)
+        seen = self._state.remembered(self._facts.id)
+        follow_rewrapping(
+            self._target,
+            self._facts.id,
+            found,
+            self._memory,
+            signers={self._signer.fingerprint, *([seen.signer] if seen else [])},
+            seen=seen,
+        )
         beginning = self._unfinished.beginning()
         # Killed after the very last file was put: the bundle is the chain's head already, only the journal is behind.
         finished = beginning is not None and found is not None and found.bundle == beginning.bundle

@@ -29,6 +29,24 @@ class ChainMemory:
         bundle, statement = self.journal.fact("head_bundle"), self.journal.fact("head_statement")
         return Head(bundle, statement) if bundle and statement else None
 
+    def statement_of(self, bundle: str) -> str | None:
+        """Return the SHA-256 of the statement by which the head, or a bundle that is being finished, is known."""
+        head, beginning = self.head(), self.unfinished.beginning()
+        if head is not None and head.bundle == bundle:
+            return head.statement_sha256
+        return self.journal.fact("finishing") if beginning is not None and beginning.bundle == bundle else None
+
+    def follow(self, found: Head) -> None:
+        """Know a bundle by the statement that took the place of the one known: its recipients were changed."""
+        head = self.head()
+        with self.journal.transaction():
+            if head is not None and head.bundle == found.bundle:
+                self.journal.set_facts(head_statement=found.statement_sha256)
+                self.unfinished.follow(found.bundle, found.statement_sha256)
+            else:
+                self.unfinished.outbox.clear()  # what waited is at the target, under newer bytes
+                self.journal.set_facts(finishing=found.statement_sha256)
+
     def moved_sources(self, sources: Sequence[SourceFacts]) -> list[tuple[str, str]]:
         """Return (before, now) for each source that lay elsewhere when the head was finished."""
         before = dict(json.loads(self.journal.fact("head_sources") or "[]"))

@@ -33,6 +33,10 @@ class Outbox:
             if tag_sha256 is not None:
                 self.journal.change("INSERT OR REPLACE INTO tag_files VALUES (?, ?)", path, tag_sha256)
 
+    def clear(self) -> None:
+        """Forget the files that wait."""
+        self.journal.change("DELETE FROM outbox")
+
     def tag_files(self) -> dict[str, bytes]:
         """Return the SHA-256 of every checkpoint, and signature of one, that the target has."""
         return dict(self.journal.rows("SELECT path, sha256 FROM tag_files"))

@@ -29,6 +29,13 @@ def head_at_target(target: Store, dataset_id: str) -> Head | None:
         chain = Chain.load(target, dataset_id)
     except NotFoundError:
         return None
+    if chain.is_being_rewrapped:
+        raise UsageError(
+            _("The recipients of {dataset} are being changed, and that is not finished. Nothing was done.").format(
+                dataset=dataset_id
+            ),
+            advice=_("Run the same `repatria rewrap` again, to its end; then this command."),
+        )
     try:
         return Head(chain.head.bundle_id, chain.head.statement_sha256)
     finally:
@@ -48,6 +55,13 @@ def require_head(found: Head | None, remembered: Head | None, dataset_id: str) -
                 "Run this where the dataset was copied before, or with that machine's state folder (REPATRIA_STATE);"
                 " or give the dataset another id. Nothing was done."
             ),
+        )
+    if found is not None and found.bundle == remembered.bundle:
+        raise UnverifiableError(
+            _("The bundle {bundle} of {dataset} at the target is not the one that this machine knows.").format(
+                dataset=dataset_id, bundle=found.bundle
+            ),
+            advice=_("Somebody replaced it, or put an older form of it back: run `repatria verify`. Nothing was done."),
         )
     if found is None or found.bundle < remembered.bundle:
         raise UnverifiableError(

@@ -1,0 +1,115 @@
+"""The machine that copies goes on after somebody else, with the identities, has changed the recipients."""
+
+from pathlib import Path
+
+import pytest
+
+from repatria.bundle.chain import Chain
+from repatria.crypt.identity import generate
+from repatria.crypt.sshsig import Signer
+from repatria.errors import UnknownSignerError, UnverifiableError, UsageError
+from repatria.store.base import Store
+from repatria.work.outbox import Outbox
+from repatria.work.patience import Patience
+from repatria.work.rewrapping import Rewrap
+from repatria.work.state import Remembered
+from tests.work.making import IDENTITY, SIGNER, PowerCutError, Site, told, verify
+from tests.work.rewrapping import CutOff, copy_of
+
+NEW = generate(classic=True)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = Site(tmp_path)
+    site.make({"a": b"1", "b": b"2"})
+    site.make({"a": b"1", "b": b"two"})
+    return site
+
+
+def rewrap(target: Store, signer: Signer = SIGNER) -> None:
+    chain = Chain.load(target, "d", identities=[IDENTITY])
+    Rewrap(
+        target,
+        chain,
+        recipients=[NEW.recipient],
+        signer=signer,
+        trusts=lambda key, _at: key in {SIGNER.key, signer.key},
+        patience=Patience(seconds=0),
+    ).run()
+
+
+def test_a_later_bundle_follows_the_new_head(site: Site, tmp_path: Path) -> None:
+    rewrap(site.target)
+    site.identities = [NEW]
+    assert site.make({"a": b"one", "b": b"two"}) is not None
+    assert verify(site.target, tmp_path, identity=NEW) == []
+    head = Chain.load(site.target, "d").head.statement
+    before = Chain.load(site.target, "d").bundles[-2]
+    assert head.previous is not None
+    assert head.previous.sha256 == before.statement_sha256
+
+
+def test_nothing_new_after_it_is_no_error(site: Site) -> None:
+    rewrap(site.target)
+    assert site.make({"a": b"1", "b": b"two"}) is None
+
+
+def test_an_unfinished_bundle_of_which_nothing_is_at_the_target_follows_too(site: Site, tmp_path: Path) -> None:
+    with site.open() as run:
+        run.catalogue.begin_listing()
+        list(run.catalogue.compared([told("a", b"1")]))
+        run.bury_all(run.catalogue.unseen())
+    rewrap(site.target)
+    assert site.make({"a": b"1"}) is not None
+    chain = Chain.load(site.target, "d")
+    assert chain.head.statement.previous is not None
+    assert chain.head.statement.previous.sha256 == chain.bundles[-2].statement_sha256
+
+
+def test_changed_by_a_stranger_it_is_refused_until_it_was_verified(site: Site) -> None:
+    stranger = Signer.generate()
+    rewrap(site.target, stranger)
+    with pytest.raises(UnknownSignerError):
+        site.open()
+    head = Chain.load(site.target, "d").head
+    site.state.remember("d", Remembered(stranger.fingerprint, head.bundle_id, head.statement_sha256))
+    site.open().close()
+
+
+def test_put_back_as_it_was_before_it_is_refused(site: Site) -> None:
+    before = copy_of(site.target)
+    rewrap(site.target)
+    site.open().close()
+    site.target = before
+    with pytest.raises(UnverifiableError):
+        site.open()
+
+
+def test_while_it_is_not_finished_nothing_is_copied(site: Site) -> None:
+    with pytest.raises(PowerCutError):
+        rewrap(CutOff(site.target, 14))
+    with pytest.raises(UsageError, match="are being changed"):
+        site.open()
+
+
+def test_of_a_bundle_whose_end_the_journal_has_not_seen(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered = Outbox.delivered
+
+    def fails_at_the_end(self: Outbox, path: str, tag_sha256: bytes | None) -> None:
+        if path == "tagmanifest-sha256.txt":
+            raise PowerCutError
+        delivered(self, path, tag_sha256)
+
+    # The last file is there, and the power fails before the journal hears of it.
+    monkeypatch.setattr(Outbox, "delivered", fails_at_the_end)
+    with pytest.raises(PowerCutError):
+        site.make({"a": b"one", "b": b"two"})
+    monkeypatch.undo()
+    rewrap(site.target)
+    site.open().close()
+    site.identities = [NEW]
+    assert site.make({"a": b"1!", "b": b"two"}) is not None
+    assert verify(site.target, tmp_path, identity=NEW) == []
