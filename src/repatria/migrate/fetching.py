@@ -1,8 +1,10 @@
 """Reading one object at its source, whatever the link does meanwhile."""
 
 import hashlib
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from repatria.crypt.resumable import ResumableSha256
 from repatria.errors import ChangedError, Role
@@ -97,26 +99,65 @@ class Fetch:
             yield from reading.chunks
 
 
+class _Checksum(Protocol):
+    """A running checksum, as hashlib has them."""
+
+    def update(self, data: bytes, /) -> object:
+        """Add bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the checksum of all bytes so far."""
+
+
+class _Crc32:
+    """The CRC-32 of ISO-HDLC, as zlib and S3's `x-amz-checksum-crc32` have it."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        """Add bytes."""
+        self._value = zlib.crc32(data, self._value)
+
+    def hexdigest(self) -> str:
+        """Return the checksum of all bytes so far."""
+        return f"{self._value:08x}"
+
+
+def _checksum(algorithm: str) -> _Checksum | None:
+    """Return an algorithm that runs beside SHA-256; None for SHA-256 itself and for one that is not known."""
+    if algorithm == "crc32":
+        return _Crc32()
+    if algorithm == "sha256" or algorithm not in hashlib.algorithms_available:
+        return None
+    return hashlib.new(algorithm, usedforsecurity=False)
+
+
 class Digest:
     """What is learned of an object's bytes while they pass: its SHA-256, its source's checksum, its first bytes."""
 
     def __init__(self, told: Object, *, in_parts: bool = False, state: bytes | None = None) -> None:
         """Begin, or go on from a kept `state`; only an object in parts needs a state that can be kept."""
         self._sha256 = _running(in_parts, state)
-        self._kept = told.checksum
-        known = told.checksum is not None and told.checksum[0] in hashlib.algorithms_available
-        self._other = (
-            hashlib.new(told.checksum[0], usedforsecurity=False)
-            if told.checksum and known and told.checksum[0] != "sha256" and state is None
-            else None
-        )
+        self._kept: tuple[str, str] | None = None
+        self._other: _Checksum | None = None
+        self._begun = state is not None
         self._is_file = told.kind is ObjectKind.FILE
         self.sample = b""
         """The object's first bytes, as far as this run has seen them."""
         self._sampling = state is None
+        self.expect(told.checksum)
+
+    def expect(self, kept: tuple[str, str] | None) -> None:
+        """Compare with a checksum that the source keeps, if it is told before the first bytes and can be computed."""
+        if kept is None or self._kept is not None or self._begun or not self._is_file:
+            return
+        self._other = _checksum(kept[0])
+        self._kept = kept if kept[0] == "sha256" or self._other is not None else None
 
     def update(self, chunk: bytes) -> None:
         """Add bytes."""
+        self._begun = True
         self._sha256.update(chunk)
         if self._other is not None:
             self._other.update(chunk)
@@ -136,15 +177,10 @@ class Digest:
 
         ValueError if it is wrong.
         """
-        if self._kept is None or not self._is_file:
+        if self._kept is None:
             return None
         algorithm, expected = self._kept
-        if algorithm == "sha256":
-            found = self.sha256().hex()
-        elif self._other is not None:
-            found = self._other.hexdigest()
-        else:
-            return None
+        found = self.sha256().hex() if self._other is None else self._other.hexdigest()
         if found != expected.lower():
             raise ValueError(algorithm)
         return f"{algorithm}:{found}"

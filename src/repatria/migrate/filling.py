@@ -104,6 +104,8 @@ class Filler:
             told = planned.object
             digest = self._digest(piece)
             for found, chunk in self._prefetch.chunks(piece):
+                if told is planned.object:
+                    digest.expect(found.checksum)
                 told = found
                 volume.write(chunk)
                 digest.update(chunk)

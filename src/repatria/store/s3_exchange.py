@@ -31,6 +31,8 @@ LONGEST_REPLY = 16 << 20
 """Bytes of a reply that is read whole: a page of a listing has a few hundred thousand."""
 _AGENT = f"repatria/{__version__}"
 _PASSING = {408, 500, 502, 504}
+_DAMAGED = {"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
+"""What a service says of a body that did not come whole."""
 _RENEWABLE = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 _ERROR = re.compile(rb"\s*(<\?xml[^>]*\?>\s*)?<Error[\s>]")
 _STATUS = {"PreconditionFailed": 412, "NoSuchUpload": 404, "InvalidPart": 400, "SlowDown": 503}
@@ -140,7 +142,7 @@ class _Attempt:
         self.tries += 1
         asked = 0.0
         if isinstance(error, RefusalError):
-            if not slower and error.status not in _PASSING and error.code != "RequestTimeout":
+            if not slower and error.status not in _PASSING and error.code not in _DAMAGED:
                 raise error
             asked = error.pause or 0.0
         if self.tries >= (THROTTLED_TRIES if slower else TRIES):

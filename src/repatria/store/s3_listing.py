@@ -112,18 +112,34 @@ def span_of(headers: Mapping[str, str]) -> tuple[int, int]:
 def checksum_of(headers: Mapping[str, str]) -> tuple[str, str] | None:
     """Return the checksum of the whole object that a reply vouches for, None if there is none that we can compute.
 
-    Of several parts there are only checksums of checksums (`-N`). An ETag is the MD5 of a single part, unless the
-    object is encrypted with a key of KMS or of the customer (Amazon S3 API reference, Object: ETag).
+    The strongest first. Of several parts there may be only a checksum of checksums (`-N`), and of a range only that of
+    the range. An ETag is the MD5 of a single part, unless the object is encrypted with a key of KMS or of the customer
+    (Amazon S3 API reference, Object: ETag).
     """
-    if headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
-        for name in ("sha256", "sha1"):
-            value = headers.get(f"x-amz-checksum-{name}", "")
-            if value and "-" not in value:
-                return name, base64.b64decode(value).hex()
+    kept = _kept_checksums(headers)
     etag = version_of(headers.get("etag", ""))
     plain = headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
     own_key = "x-amz-server-side-encryption-customer-algorithm" in headers
-    return ("md5", etag) if plain and not own_key and _MD5.fullmatch(etag) else None
+    if plain and not own_key and _MD5.fullmatch(etag):
+        kept["md5"] = etag
+    return next(((name, kept[name]) for name in ("sha256", "md5", "sha1", "crc32") if name in kept), None)
+
+
+def _kept_checksums(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the additional checksums of the whole object, in hexadecimal."""
+    of_whole = "content-range" not in headers
+    if headers.get("x-amz-checksum-type", "FULL_OBJECT" if of_whole else "") != "FULL_OBJECT":
+        return {}
+    told = {name: headers.get(f"x-amz-checksum-{name}", "") for name in ("sha256", "sha1", "crc32")}
+    return {name: value for name, value in ((name, _hexadecimal(told[name])) for name in told) if value}
+
+
+def _hexadecimal(value: str) -> str:
+    """Return a checksum as it is compared, nothing for what is none: `-N` after it tells a checksum of checksums."""
+    try:
+        return base64.b64decode(value, validate=True).hex()
+    except ValueError:
+        return ""
 
 
 def version_of(etag: str) -> str:

@@ -22,6 +22,7 @@ PART = 32 << 20
 """Bytes of a part, unless the object would need more than MOST_PARTS."""
 MOST_PARTS = 10_000
 MEBIBYTE = 1 << 20
+_WITHOUT_MD5 = {"InvalidRequest", "MissingContentMD5"}
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 
 
@@ -37,6 +38,8 @@ class Putter:
     service: Service
     conditional: bool = True
     """`If-None-Match` is sent; a service that answers that it is not implemented is not asked again."""
+    wants_md5: bool = False
+    """The service wants a Content-MD5 with every put, as some do for buckets with Object Lock."""
 
     def put(self, key: str, data: Iterable[Buffer], size: int, like: Object | None, sha256: bytes | None) -> None:
         """Put `size` bytes in one request or in parts; ValueError if they are not as many."""
@@ -60,18 +63,16 @@ class Putter:
             raise TakenError
 
     def _put_whole(self, key: str, body: Buffers, kept: Mapping[str, str], sha256: bytes | None) -> None:
-        headers = {**kept, **self._digest(body, sha256)}
-
-        def put(once: Mapping[str, str]) -> None:
-            self.exchange.read(Request("PUT", key, headers={**headers, **once}, body=body, sha256=sha256))
-
-        try:
-            put(self._once())
-        except RefusalError as error:
-            if not self._learn(error):
-                raise
+        while True:
+            headers = {**kept, **self._digest(body, sha256), **self._once()}
+            try:
+                self.exchange.read(Request("PUT", key, headers=headers, body=body, sha256=sha256))
+            except RefusalError as error:
+                if not self._learn(error):
+                    raise
+            else:
+                return
             self._look(key)
-            put({})
 
     def _digest(self, body: Buffers, sha256: bytes | None) -> dict[str, str]:
         """Return the digest of a body that the service compares with what reached it.
@@ -81,7 +82,7 @@ class Putter:
         """
         if self.service.checksums:
             return {"x-amz-checksum-sha256": _base64(sha256 or sha256_of(body))}
-        return {} if sha256 else {"content-md5": _md5(body)}
+        return {"content-md5": _md5(body)} if sha256 is None or self.wants_md5 else {}
 
     def _put_parts(self, key: str, data: Iterable[Buffer], size: int, kept: Mapping[str, str]) -> None:
         reply = self.exchange.read(Request("POST", key, {"uploads": ""}, kept, ()))[1]
@@ -109,28 +110,30 @@ class Putter:
         return sent
 
     def _complete(self, key: str, upload: Mapping[str, str], parts: list[str]) -> None:
-        def complete(once: Mapping[str, str]) -> None:
-            self.exchange.read(Request("POST", key, upload, once, [_parts_list(parts)]))
-
-        try:
-            complete(self._once())
-        except RefusalError as error:
-            if error.code == "NoSuchUpload":
-                # Completed already, by a request whose reply was lost.
-                raise TakenError from error
-            if not self._learn(error):
-                raise
-            complete({})
+        while True:
+            try:
+                self.exchange.read(Request("POST", key, upload, self._once(), [_parts_list(parts)]))
+            except RefusalError as error:
+                if error.code == "NoSuchUpload":
+                    # Completed already, by a request whose reply was lost.
+                    raise TakenError from error
+                if not self._learn(error):
+                    raise
+            else:
+                return
 
     def _once(self) -> dict[str, str]:
         return {"if-none-match": "*"} if self.conditional else {}
 
     def _learn(self, error: RefusalError) -> bool:
-        """Raise TakenError if the condition failed; return True if the service turned out not to know conditions."""
+        """Raise TakenError if the condition failed; return True if the service told how it wants to be asked."""
         if error.status == 412:
             raise TakenError from error
         if self.conditional and (error.code == "NotImplemented" or error.status == 501):
             self.conditional = False
+            return True
+        if not self.wants_md5 and error.code in _WITHOUT_MD5:
+            self.wants_md5 = True
             return True
         return False
 

@@ -49,7 +49,7 @@ class Replacer:
         self._sweep()
         aside = f"{self.prefix}{ASIDE}/{secrets.token_hex(16)}"
         try:
-            self.putter.put(aside, data, size, None, sha256)
+            self.putter.put(aside, data, size, None, None)
             self._require(aside, sha256)
             self._copy(aside, key, sha256)
         finally:
