@@ -1,14 +1,17 @@
 """A chain of bundles on every kind of store: written, verified, read by ranges, and damage found."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from repatria.bundle.chain import Chain
 from repatria.crypt.allowed_signers import AllowedSigners
 from repatria.errors import CryptError, Role
-from repatria.store.base import Store
+from repatria.store.base import Reading, Store
 from repatria.store.registry import open_store
 from repatria.verify.dataset import DatasetCheck, Wish
 from repatria.verify.report import BundleResult, Verdict
@@ -17,6 +20,7 @@ from tests.bundle.making import DatasetMaker, file, symlink
 from tests.conformance.test_stores import SERVERS
 from tests.servers import Server
 
+MIB = 1 << 20
 BIG = os.urandom(2_500_000)
 
 
@@ -77,3 +81,45 @@ def test_a_volume_cut_short_and_one_that_is_gone_are_found(maker: DatasetMaker) 
     with pytest.raises(CryptError, match="vol-000002"):
         list(place[0].read_object(place[1], 2_000_000, 10_000))
     chain.close()
+
+
+class Counting:
+    """A store that remembers how many bytes of each file it gave."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.given: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def read(self, path: str, start: int = 0, length: int | None = None, *, version: str | None = None) -> Reading:
+        reading = self._store.read(path, start, length, version=version)
+        return replace(reading, chunks=self._counted(path, reading))
+
+    def _counted(self, path: str, reading: Reading) -> Iterator[bytes]:
+        with reading:
+            for chunk in reading.chunks:
+                self.given[path.rpartition("/")[2]] += len(chunk)
+                yield chunk
+
+
+def test_one_small_object_takes_little_of_its_volume(store: Store) -> None:
+    """What `cat` does, of the first, a middle and the last object of a volume of 64 MiB."""
+    maker = DatasetMaker(store, volume_size=64 * MIB)
+    contents = {"first": os.urandom(5000), "middle": os.urandom(5000), "last": os.urandom(5000)}
+    fillers = [(f"{number}/filler", os.urandom(MIB)) for number in range(62)]
+    named = [("first", contents["first"]), *fillers[:31], ("middle", contents["middle"]), *fillers[31:]]
+    maker.bundle([file(name, data) for name, data in [*named, ("last", contents["last"])]])
+    for path, content in contents.items():
+        counting = Counting(store)
+        chain = Chain.load(cast("Store", counting), maker.dataset_id, identities=[maker.identity])
+        found = chain.find(path)
+        assert found is not None
+        bundle, row = found
+        (place,) = bundle.places(row)
+        assert place[1].payload_size > 60 * MIB
+        assert b"".join(bundle.read_object(row)) == content
+        chain.close()
+        assert counting.given["vol-000001.tar.age"] < 300 * 1024
+        assert sum(counting.given.values()) < 600 * 1024
