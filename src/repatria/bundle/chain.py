@@ -95,14 +95,17 @@ class Chain:
     def history(self) -> Iterator[tuple[Bundle, ObjectRow, Fate]]:
         """Yield every object that the chain holds, with its fate: bundle by bundle, the latest first."""
         later: set[bytes] = set()
+        superseded: str | None = None
         for bundle in reversed(self.bundles):
             here: set[bytes] = set()
             for row in bundle.objects():
                 mark = hashlib.blake2b(path_bytes(row.path), digest_size=16).digest()
                 if bundle is not self.bundles[0]:
                     here.add(mark)
-                yield bundle, row, self._fate(row, replaced=mark in later)
+                yield bundle, row, self._fate(row, replaced=mark in later, superseded=superseded)
             later |= here
+            if bundle.statement.kind == "full":
+                superseded = superseded or bundle.statement.finished
 
     def find(self, path: str) -> tuple[Bundle, ObjectRow] | None:
         """Return the object that stood at `path`."""
@@ -111,7 +114,7 @@ class Chain:
             for row in rows:
                 if row.number not in self._buried:
                     return bundle, row
-            if rows:
+            if rows or bundle.statement.kind == "full":
                 return None
         return None
 
@@ -134,10 +137,13 @@ class Chain:
         _at_once(self.bundles, lambda bundle: bundle.indexes())
         return {number: when for bundle in self.bundles for number, when in bundle.buried().items()}
 
-    def _fate(self, row: ObjectRow, *, replaced: bool) -> Fate:
+    def _fate(self, row: ObjectRow, *, replaced: bool, superseded: str | None) -> Fate:
+        """Return an object's fate; `superseded` is when a later bundle listed the whole dataset without it."""
         if row.number in self._buried:
             return Fate(stands=False, gone_since=self._buried[row.number])
-        return _REPLACED if replaced else _STANDS
+        if replaced:
+            return _REPLACED
+        return Fate(stands=False, gone_since=superseded) if superseded else _STANDS
 
 
 def _at_once(bundles: Iterable[Bundle], fetch: Callable[[Bundle], object]) -> None:

@@ -22,6 +22,7 @@ GROUPS = (
     "keys",
     "inventory",
     "copy",
+    "adopt",
     "status",
     "bundles",
     "objects",

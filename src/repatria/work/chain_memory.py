@@ -61,6 +61,7 @@ class ChainMemory:
             recipients=recipient_texts(recipients),
             previous_bundle=head.bundle if head else None,
             previous_sha256=head.statement_sha256 if head else None,
+            anew=self.journal.fact("catalogue_lost") is not None,
         )
 
     def is_finishing(self) -> bool:
@@ -100,6 +101,7 @@ class ChainMemory:
                 head_bytes=standing.bytes,
                 head_uri=uri,
                 head_sources=json.dumps([[each.name, each.uri] for each in sources]),
+                catalogue_lost=None,
             )
             self.unfinished.clear()
         return head

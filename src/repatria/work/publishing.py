@@ -118,7 +118,7 @@ class Publisher:
         draft = Statement(
             dataset=self.facts,
             bundle=self.beginning.bundle,
-            kind="full" if self.beginning.previous is None else "delta",
+            kind=self.beginning.kind,
             sources=tuple(sources),
             started=self.beginning.started,
             finished=layout.rfc3339(datetime.now(UTC)),

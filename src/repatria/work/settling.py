@@ -52,9 +52,9 @@ def require_head(found: Head | None, remembered: Head | None, dataset_id: str) -
                 dataset=dataset_id, bundle=found.bundle if found else ""
             ),
             advice=_(
-                "Run this where the dataset was copied before, or with that machine's state folder (REPATRIA_STATE);"
-                " or give the dataset another id. Nothing was done."
-            ),
+                "Run this where the dataset was copied before, or with that machine's state folder (REPATRIA_STATE)."
+                " If that machine is gone, take over from it: repatria adopt {dataset}. Nothing was done."
+            ).format(dataset=dataset_id),
         )
     if found is not None and found.bundle == remembered.bundle:
         raise UnverifiableError(
@@ -74,7 +74,10 @@ def require_head(found: Head | None, remembered: Head | None, dataset_id: str) -
         _("Another machine has written {bundle} of {dataset} since the last run here.").format(
             dataset=dataset_id, bundle=found.bundle
         ),
-        advice=_("Go on where that bundle was made: two machines must not write one dataset. Nothing was done."),
+        advice=_(
+            "Go on where that bundle was made: two machines must not write one dataset. If that machine is gone, take"
+            " over from it: repatria adopt {dataset}. Nothing was done."
+        ).format(dataset=dataset_id),
     )
 
 

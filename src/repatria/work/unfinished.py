@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import islice
+from typing import Literal
 
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry, Previous
@@ -54,6 +55,13 @@ class Beginning:
     recipients: tuple[str, ...]
     previous_bundle: str | None = None
     previous_sha256: str | None = None
+    anew: bool = False
+    """Whether nothing is known of the bundles before: this one holds the whole dataset, and stands for itself."""
+
+    @property
+    def kind(self) -> Literal["full", "delta"]:
+        """Return the kind of bundle that is begun, as a statement names it."""
+        return "full" if self.anew or self.previous is None else "delta"
 
     @property
     def previous(self) -> Previous | None:

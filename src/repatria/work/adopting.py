@@ -1,0 +1,304 @@
+"""A journal made anew from what lies at the target: for a machine that was replaced, or a state folder that was lost.
+
+With an identity everything is known again: the objects of the chain from its indexes, and an unfinished bundle as far
+as its signed checkpoints reach. Without one only the chain's head is: the next bundle holds the whole dataset again.
+"""
+
+import hashlib
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from repatria.bundle import layout
+from repatria.bundle.chain import Chain
+from repatria.bundle.errors import MalformedError
+from repatria.bundle.files import BundleFolder, FileRanges
+from repatria.bundle.index import Index, IndexMeta
+from repatria.bundle.names import MemberNames, part_name
+from repatria.bundle.rows import MemberRow, ObjectRow, VolumeRow, merkle_leaf, path_text
+from repatria.bundle.statement import Checkpoint, IndexEntry
+from repatria.bundle.tar import TarWalk
+from repatria.crypt.identity import Identity
+from repatria.crypt.seek import DecryptingReader
+from repatria.errors import StoreError
+from repatria.i18n import _
+from repatria.model import ObjectKind
+from repatria.store.base import Store
+from repatria.work.catalogue import Catalogue
+from repatria.work.journal import Journal
+from repatria.work.lying import LyingBundle, SignedCheckpoint
+from repatria.work.unfinished import Beginning, Unfinished, VolumeState
+
+_MOST_VOLUMES = 10**9
+_LARGEST_VOLUME = (1 << 30) + (1 << 24)
+"""Bytes: a volume's payload has 1 GiB at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What was taken over of an unfinished bundle."""
+
+    bundle: str
+    volumes: int = 0
+    bytes: int = 0
+    """Of these volumes, as they lie at the target."""
+    objects: int = 0
+    strays: int = 0
+    """Volumes that no signature binds: what is in them is sent again."""
+    stray_bytes: int = 0
+    begun_again: int = 0
+    """Objects of which parts had arrived, and which begin again."""
+
+
+class Adoption:
+    """One journal, filled within one transaction of its own; a crash leaves it as it was."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._catalogue = Catalogue(journal)
+        self._unfinished = Unfinished(journal, self._catalogue)
+
+    def unfinished_bundle(self) -> str | None:
+        """Return the id of the unfinished bundle that the journal knows."""
+        beginning = self._unfinished.beginning()
+        return beginning.bundle if beginning else None
+
+    def know_chain(self, chain: Chain | None, *, objects: bool) -> None:
+        """Take the chain for the dataset's own; without `objects` none of them is known, and the next bundle is full.
+
+        Without a chain, nothing is known of the dataset.
+        """
+        journal = self._journal
+        self._unfinished.clear()
+        journal.change("DELETE FROM catalogue")
+        journal.change("DELETE FROM facts WHERE key<>'key_check'")
+        if chain is None:
+            return
+        head = chain.head.statement
+        journal.set_facts(
+            head_bundle=chain.head.bundle_id,
+            head_statement=chain.head.statement_sha256,
+            head_finished=head.finished,
+            head_objects=head.totals.objects,
+            head_bytes=head.totals.bytes,
+            head_uri=chain.head.uri,
+            head_sources=json.dumps([[each.name, each.uri] for each in head.sources]),
+            next_object=max(bundle.statement.objects.next for bundle in chain.bundles),
+            next_document=max(bundle.statement.documents.next for bundle in chain.bundles),
+            catalogue_lost=None if objects else 1,
+        )
+        if objects:
+            self._know_objects(row for _bundle, row in chain.objects())
+
+    def take_over(
+        self, store: Store, lying: LyingBundle, signed: SignedCheckpoint, identities: Sequence[Identity]
+    ) -> TakenOver | None:
+        """Make an unfinished bundle this machine's own, as far as signatures reach; None if that is not far enough.
+
+        It is not if a volume that an index tells of is gone, or if files that nobody signed lie where the next ones
+        must go and cannot be removed.
+        """
+        folder = BundleFolder(store, lying.dataset_id, lying.bundle_id)
+        with closing(_Indexes(folder, signed.checkpoint, identities)) as indexes:
+            volumes = {row.number: row for index in indexes.opened for row in index.volumes()}
+            if not _all_there(lying, volumes.values(), signed.checkpoint.indexes):
+                return None
+            if not _make_way(store, lying, signed):
+                return None
+            self._begin(lying, signed)
+            objects = self._take(indexes, volumes)
+            begun_again = self._claim_names(indexes, volumes, lying.bundle_id)
+        strays = list(_strays(folder, lying, volumes.keys()))
+        self._note_volumes(strays, VolumeState.GIVEN_UP, 0)
+        return TakenOver(
+            lying.bundle_id,
+            len(volumes),
+            sum(row.size for row in volumes.values()),
+            objects,
+            len(strays),
+            sum(row.size for row in strays),
+            begun_again,
+        )
+
+    def _know_objects(self, rows: Iterable[ObjectRow]) -> None:
+        listed: dict[str, int] = defaultdict(int)
+
+        def values() -> Iterator[tuple[object, ...]]:
+            for row in rows:
+                listed[row.source] += 1
+                yield self._catalogue.path_mark(row.path), row.number, self._catalogue.fingerprint(row), row.size
+
+        self._journal.change_many(
+            "INSERT OR REPLACE INTO catalogue(path, number, fingerprint, size) VALUES (?, ?, ?, ?)", values()
+        )
+        self._journal.set_facts(**{f"listed {source}": count for source, count in listed.items()})
+
+    def _begin(self, lying: LyingBundle, signed: SignedCheckpoint) -> None:
+        checkpoint = signed.checkpoint
+        previous = checkpoint.previous
+        self._unfinished.begin(
+            Beginning(
+                bundle=lying.bundle_id,
+                started=checkpoint.started,
+                recipients=checkpoint.recipients,
+                previous_bundle=previous.bundle if previous else None,
+                previous_sha256=previous.sha256 if previous else None,
+            )
+        )
+        self._journal.set_facts(next_object=checkpoint.objects.next, next_document=checkpoint.documents.next)
+        self._journal.change_many("INSERT INTO tag_files(path, sha256) VALUES (?, ?)", signed.tag_files.items())
+
+    def _take(self, indexes: "_Indexes", volumes: Mapping[int, VolumeRow]) -> int:
+        """Note what each index tells as published; return how many objects there are."""
+        journal, count = self._journal, 0
+        for number, (entry, index) in enumerate(indexes.entries(), 1):
+            journal.change("INSERT INTO indexes(number, entry) VALUES (?, ?)", number, entry.model_dump_json())
+            rows = [row for row in volumes.values() if entry.first_volume <= row.number <= entry.last_volume]
+            self._note_volumes(rows, VolumeState.PROVEN, number)
+            journal.change_many(
+                "INSERT INTO tombstones(object, seen_gone, published) VALUES (?, ?, ?)",
+                ((stone.object, stone.seen_gone, number) for stone in index.tombstones()),
+            )
+            taken = [self._taken(row, entry.last_volume) for row in index.objects()]
+            count += len(taken)
+            journal.change_many(
+                "INSERT INTO taken(number, path, fingerprint, size, leaf, compared, volume)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                taken,
+            )
+            journal.change_many(
+                "INSERT INTO documents(number, pages, volume) VALUES (?, ?, ?)",
+                ((row.number, row.pages, entry.last_volume) for row in index.documents()),
+            )
+        return count
+
+    def _taken(self, row: ObjectRow, volume: int) -> tuple[object, ...]:
+        """Return an object as the journal has it; its volume only counts until an index covers that."""
+        marks = self._catalogue.path_mark(row.path), self._catalogue.fingerprint(row)
+        return (row.number, *marks, row.size, merkle_leaf(row), row.checksum is not None, volume)
+
+    def _note_volumes(self, rows: Iterable[VolumeRow], state: VolumeState, published: int) -> None:
+        self._journal.change_many(
+            "INSERT INTO volumes(number, size, sha256, head_sha256, payload_size, payload_sha256, state, objects,"
+            " pages, published, row_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, 0)",
+            (
+                (
+                    row.number,
+                    row.size,
+                    row.sha256,
+                    row.head_sha256,
+                    row.payload_size,
+                    row.payload_sha256,
+                    state,
+                    published,
+                )
+                for row in rows
+            ),
+        )
+
+    def _claim_names(self, indexes: "_Indexes", volumes: Mapping[int, VolumeRow], bundle_id: str) -> int:
+        """Take the member names that the bundle has given, those of objects that begin again included; count these."""
+        incomplete = indexes.incomplete()
+        paths = {member.object: indexes.path_of(member, volumes[member.volume]) for member in incomplete}
+        marks: set[bytes] = set()
+        names = MemberNames(marks, self._journal.marks(b"names")(bundle_id.encode()))
+        whole = [(row.number, row.path, row.kind) for index in indexes.opened for row in index.objects()]
+        parts = [(number, path, str(ObjectKind.FILE)) for number, path in paths.items()]
+        for number, path, kind in sorted([*whole, *parts]):
+            names.claim(path, number, directory=kind == ObjectKind.DIRECTORY)
+        last = max(volumes, default=0)
+        self._journal.change_many("INSERT INTO names(mark, volume) VALUES (?, ?)", ((mark, last) for mark in marks))
+        return len({*paths.values()} - {path for _number, path, _kind in whole})
+
+
+class _Indexes:
+    """The indexes that a checkpoint binds, opened; CryptError or BundleError if one is not what was signed."""
+
+    def __init__(self, folder: BundleFolder, checkpoint: Checkpoint, identities: Sequence[Identity]) -> None:
+        self._folder = folder
+        self._checkpoint = checkpoint
+        self._identities = identities
+        self.opened: list[Index] = []
+        try:
+            for number, entry in enumerate(checkpoint.indexes, 1):
+                self.opened.append(self._open(number, entry))
+        except BaseException:
+            self.close()
+            raise
+
+    def entries(self) -> Iterator[tuple[IndexEntry, Index]]:
+        """Yield what was signed of each index, and the index."""
+        return zip(self._checkpoint.indexes, self.opened, strict=True)
+
+    def incomplete(self) -> list[MemberRow]:
+        """Return the last part of each object of which only parts are there."""
+        whole = {row.number for index in self.opened for row in index.objects()}
+        last: dict[int, MemberRow] = {}
+        for index in self.opened:
+            for volume in index.volumes():
+                last |= {each.object: each for each in index.members(volume.number) if each.object not in whole}
+        return [last[number] for number in sorted(last)]
+
+    def path_of(self, member: MemberRow, volume: VolumeRow) -> str:
+        """Return the path of the object that a member is a part of, as its header in the volume has it."""
+        ranges = FileRanges(self._folder, layout.volume_path(volume.number), volume.size)
+        reader = DecryptingReader(ranges, self._identities, head_sha256=volume.head_sha256)
+        for entry in TarWalk(io.BufferedReader(reader)).entries():
+            if entry.offset == member.offset:
+                name = path_text(entry.header.name).removesuffix(part_name("", member.part))
+                return path_text(entry.header.true_path) if entry.header.true_path else name
+        raise MalformedError(_("The index names a member that its volume does not hold."))
+
+    def close(self) -> None:
+        """Close them."""
+        for index in self.opened:
+            index.close()
+
+    def _open(self, number: int, entry: IndexEntry) -> Index:
+        ranges = FileRanges(self._folder, entry.name, entry.size)
+        index = Index(DecryptingReader(ranges, self._identities, head_sha256=bytes.fromhex(entry.head_sha256)))
+        folder = self._folder
+        if index.meta != IndexMeta(folder.dataset_id, folder.bundle_id, number, entry.first_volume, entry.last_volume):
+            index.close()
+            raise MalformedError(_("{path} is the index of something else.").format(path=entry.name))
+        return index
+
+
+def _all_there(lying: LyingBundle, volumes: Iterable[VolumeRow], indexes: Iterable[IndexEntry]) -> bool:
+    """Return whether everything that was signed for lies there, with the right sizes."""
+    sizes = {path: told.size for path, told in lying.files.items()}
+    return all(sizes.get(layout.volume_path(row.number)) == row.size for row in volumes) and all(
+        sizes.get(entry.name) == entry.size for entry in indexes
+    )
+
+
+def _make_way(store: Store, lying: LyingBundle, signed: SignedCheckpoint) -> bool:
+    """Remove what nobody signed from where the next files go: an index, a checkpoint, tag files; return if that went.
+
+    The run that was cut off was about to sign them. Volumes stay: their numbers are not used again.
+    """
+    expected = {*signed.tag_files, *(entry.name for entry in signed.checkpoint.indexes)}
+    in_the_way = [path for path in lying.files if path not in expected and not layout.VOLUME.match(path)]
+    try:
+        for path in in_the_way:
+            store.delete(f"{lying.dataset_id}/{lying.bundle_id}/{path}")
+    except StoreError:
+        return False
+    return True
+
+
+def _strays(folder: BundleFolder, lying: LyingBundle, known: Iterable[int]) -> Iterator[VolumeRow]:
+    """Yield the volumes that no index tells of, with digests of what lies there, so that the manifest can name them."""
+    numbers = set(known)
+    for path, told in sorted(lying.files.items()):
+        match = layout.VOLUME.match(path)
+        if match is None or told.size > _LARGEST_VOLUME or not int(match[1]) < _MOST_VOLUMES:
+            continue  # nothing that this program ever wrote
+        if int(match[1]) not in numbers:
+            digest = hashlib.sha256()
+            for chunk in folder.chunks(path):
+                digest.update(chunk)
+            yield VolumeRow(int(match[1]), told.size, digest.digest(), bytes(32), 0, bytes(32))
