@@ -29,6 +29,7 @@ GROUPS = (
     "verify",
     "prove",
     "restore",
+    "rewrap",
     "ocr",
     "sheets",
     "search",

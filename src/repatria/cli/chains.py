@@ -70,11 +70,14 @@ def opened_chain(
         yield OpenedChain(chain, worst_code(found))
 
 
-def trust_of(dataset_id: str, settings: "Settings", signers: Path | None = None) -> "Trust":
-    """Return who may sign for a dataset; `signers`, a file named on the command line, alone counts."""
+def trust_of(dataset_id: str, settings: "Settings", signers: Path | None = None, *, own: Path | None = None) -> "Trust":
+    """Return who may sign for a dataset; `signers`, a file named on the command line, alone counts.
+
+    `own` is the key that this very command signs with.
+    """
     from repatria.verify.trust import load_trust
     from repatria.work.state import StateFolder
 
-    own = [settings.signer] if settings.signer else []
+    keys = [file for file in (settings.signer, own) if file]
     state = StateFolder(settings.state)
-    return load_trust(state, dataset_id, signers=signers or settings.signers, own=own, strict=signers is not None)
+    return load_trust(state, dataset_id, signers=signers or settings.signers, own=keys, strict=signers is not None)

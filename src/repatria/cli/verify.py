@@ -105,6 +105,7 @@ def _run(out: Output, check: "DatasetCheck") -> "_Tally":
             else:
                 tally.verdicts.append(told)
                 out.finding(told.finding)
+    tally.is_being_rewrapped = bool(check.rewrapping.verdicts)
     return tally
 
 
@@ -150,6 +151,8 @@ class _Tally:
 
     results: "list[BundleResult]" = field(default_factory=list)
     verdicts: "list[Verdict]" = field(default_factory=list)
+    is_being_rewrapped: bool = False
+    """Its recipients are being changed: what is under way was not judged."""
 
     @property
     def code(self) -> int:
@@ -184,6 +187,8 @@ class _Tally:
             out.say(self._advice())
 
     def _sentence(self, dataset_id: str, wish: "Wish") -> str:
+        if self.code == 3 and self.is_being_rewrapped:
+            return _("The recipients are being changed: until that has come to its end, this is not called intact.")
         if self.code == 3:
             return _("What was signed is unchanged, but not everything could be verified: this is not called intact.")
         if self.code != 0:
@@ -215,6 +220,8 @@ class _Tally:
         return ", ".join(dict.fromkeys(result.voucher or result.signer for result in self.results))
 
     def _advice(self) -> str:
+        if self.code == 3 and self.is_being_rewrapped:
+            return _("Run the same `repatria rewrap` again, to its end, then verify again.")
         if self.code == 3:
             return _("Get the signer's line from the signer, by another way, and verify again with --signers FILE.")
         return _("Do not erase anything at the source. Bring what is named back from a second copy, then verify again.")

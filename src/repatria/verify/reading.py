@@ -20,6 +20,11 @@ def doubts(chain: Chain, trust: Trust, *, whole: bool) -> Iterator[Verdict]:
     """
     if chain.is_being_rewrapped:
         yield unfinished(chain.head.dataset_id)
+    yield from line_doubts(chain, trust, whole=whole)
+
+
+def line_doubts(chain: Chain, trust: Trust, *, whole: bool) -> Iterator[Verdict]:
+    """Yield the same but for a change of recipients that is under way."""
     line = [_seen(bundle, trust) for bundle in chain.bundles]
     yield from check_head(line, trust, None, whole=whole)
     times = bases_finished(line)
