@@ -112,7 +112,7 @@ def measured(command: Sequence[str], environment: Mapping[str, str], folder: Pat
         )
         peak = 0.0
         while process.poll() is None:
-            peak = max(peak, _resident_mib(process.pid))
+            peak = max(peak, sum(map(_resident_mib, _with_children(process.pid))))
             time.sleep(0.05)
         seconds = time.monotonic() - begun
         output.seek(0)
@@ -120,6 +120,17 @@ def measured(command: Sequence[str], environment: Mapping[str, str], folder: Pat
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
     return Measure(seconds, cpu, peak, process.returncode, text)
+
+
+def _with_children(process: int) -> Iterator[int]:
+    yield process
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        try:
+            found = children.read_text().split()
+        except OSError:
+            continue  # that thread has ended since
+        for child in found:
+            yield from _with_children(int(child))
 
 
 def _resident_mib(process: int) -> float:
@@ -196,8 +207,8 @@ class Work:
         }
         return {**own, **self.environment}
 
-    def copy(self, dataset: str) -> Measure:
-        """Copy with Repatria into a new dataset."""
+    def manifest(self, dataset: str) -> Path:
+        """Write the manifest of a new dataset."""
         lines = [
             f'id = "{dataset}"', f'title = "Bench {dataset}"', 'owner = "Bench"', 'hosted_in = "FR"',
             'sensitivity = "public"', 'legal_basis = "none"', 'regulator = "none"',
@@ -209,7 +220,11 @@ class Work:
         ]  # fmt: skip
         manifest = self.folder / f"{dataset}.toml"
         manifest.write_text("\n".join(lines) + "\n")
-        command = [sys.executable, "-m", "repatria", "copy", str(manifest)]
+        return manifest
+
+    def copy(self, dataset: str) -> Measure:
+        """Copy with Repatria into a new dataset."""
+        command = [sys.executable, "-m", "repatria", "copy", str(self.manifest(dataset))]
         return measured(command, self.environment_of_repatria(), self.folder)
 
     def rclone(self, place: str, *flags: str) -> Measure:
