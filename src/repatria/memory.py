@@ -2,6 +2,7 @@
 
 import contextlib
 import mmap
+import threading
 from typing import Final
 
 _MAPPED_FROM: Final = 1 << 20
@@ -19,3 +20,26 @@ def fresh(size: int) -> memoryview:
     with contextlib.suppress(AttributeError, OSError):  # quicker, and only that
         memory.madvise(mmap.MADV_HUGEPAGE)
     return memoryview(memory)
+
+
+class Pool:
+    """Memory that goes from hand to hand; safe from several threads."""
+
+    def __init__(self, size: int) -> None:
+        """Make a pool of pieces of `size` bytes; there are as many as were ever in use at a time."""
+        self._size = size
+        self._lock = threading.Lock()
+        self._free: list[memoryview] = []
+
+    def take(self) -> memoryview:
+        """Return a piece, whatever is in it."""
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+        return fresh(self._size)
+
+    def give(self, piece: memoryview) -> None:
+        """Give back a piece that nobody uses any more; one of another size is let go."""
+        if len(piece) == self._size:
+            with self._lock:
+                self._free.append(piece)

@@ -28,6 +28,8 @@ class Sealed:
     payload_size: int
     sha256: bytes
     """Of `data`."""
+    memory: memoryview = field(default=memoryview(b""), repr=False)
+    """What `data` lies in: to be used again once nobody needs it any more."""
 
 
 def new_head(recipients: Iterable[Recipient]) -> tuple[bytes, PayloadCipher]:
@@ -79,6 +81,7 @@ class Sealing:
             self._of_payload.digest(),
             size,
             self._of_data.digest(),
+            self._data,
         )
 
     def _seal(self, length: int, *, last: bool) -> None:

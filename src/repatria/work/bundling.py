@@ -28,11 +28,13 @@ from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.bundle.statement import DatasetFacts, FindingEntry, SourceFacts
 from repatria.bundle.volume import DEFAULT_VOLUME_SIZE, VolumeBuilder
 from repatria.bundle.writer import BundleWriter
+from repatria.crypt.payload import sealed_size
 from repatria.crypt.recipient import Recipient, parse_recipient
-from repatria.crypt.seal import seal
+from repatria.crypt.sealing import Sealing
 from repatria.crypt.sshsig import Signer
 from repatria.errors import RefusedError
 from repatria.i18n import _
+from repatria.memory import Pool
 from repatria.model import Finding
 from repatria.progress import SILENT, Progress
 from repatria.store.base import Store
@@ -46,7 +48,7 @@ from repatria.work.numbering import Numbering
 from repatria.work.patience import Patience
 from repatria.work.publishing import Publisher
 from repatria.work.sealed_rows import VolumeContent
-from repatria.work.sending import Sender
+from repatria.work.sending import SealedVolume, Sender
 from repatria.work.settling import (
     head_at_target,
     is_lost,
@@ -60,6 +62,9 @@ from repatria.work.state import Remembered, StateFolder
 from repatria.work.stop import StopSignal
 from repatria.work.stoppable import StoppableStore
 from repatria.work.unfinished import Arrived, Beginning, ObjectPart, Unfinished, VolumeState
+
+_ROOM_FOR_HEADS = 64 << 10
+"""Bytes for the header of an age file to some forty recipients; one to more finds memory of its own."""
 
 
 class BundleRun:
@@ -89,6 +94,7 @@ class BundleRun:
         self._state = state
         self._sources = tuple(sources)
         self._volume_size = volume_size
+        self._buffers = Pool(sealed_size(volume_size) + _ROOM_FOR_HEADS)
         self._lock = threading.Lock()
         self._publishing = threading.Lock()
         self._journal = Journal(state.dataset(facts.id), state.key())
@@ -206,7 +212,13 @@ class BundleRun:
 
     def volume(self) -> VolumeBuilder:
         """Return an empty volume with the next number; end it with `store` or `drop`."""
-        return VolumeBuilder(self._numbering.next_volume(), self._volume_size)
+        into = self._buffers.take()
+        return VolumeBuilder(
+            self._numbering.next_volume(),
+            self._volume_size,
+            memory=self._buffers.take(),
+            begin_sealing=lambda payload: Sealing(payload, self._recipients, into),
+        )
 
     def member_name(self, path: str, number: int, *, directory: bool = False) -> str:
         """Return, and take, the member name of the object `number` at a path."""
@@ -239,13 +251,31 @@ class BundleRun:
         bundle's last. A lost link is waited for as long as patience lasts, then StoppedError (8); a target that
         refuses, is full, or does not keep what it is given is a StoreError (5). What was stored before is safe then.
         """
-        sealed = seal(volume.payload(last=last), self._recipients)
-        numbers = dict.fromkeys(member.object for member in members)
+        return self.send(self.seal(volume, objects, members, documents=documents, pages=pages, last=last, part=part))
+
+    def seal(
+        self,
+        volume: VolumeBuilder,
+        objects: Sequence[ObjectRow],
+        members: Sequence[MemberRow],
+        *,
+        documents: Sequence[DocumentRow] = (),
+        pages: Sequence[PageRow] = (),
+        last: bool = False,
+        part: ObjectPart | None = None,
+    ) -> SealedVolume:
+        """Seal a volume, the first half of `store`; another may be filled while `send` is at the other half."""
+        sealed = volume.seal(last=last)
+        self._buffers.give(volume.memory)
+        return SealedVolume(volume.number, sealed, VolumeContent(objects, members, documents, pages), part)
+
+    def send(self, volume: SealedVolume) -> int:
+        """Put a volume and read it back, the second half of `store`. Volumes that share an object: in their order."""
+        numbers = dict.fromkeys(member.object for member in volume.content.members)
         self._unfinished.begin(self._beginning)
-        number = self._sender.send(
-            volume.number, sealed, VolumeContent(objects, members, documents, pages), self._marks.of(numbers), part
-        )
+        number = self._sender.send(volume, self._marks.of(numbers))
         self._marks.let_go(numbers)
+        self._buffers.give(volume.sealed.memory)
         return number
 
     def drop(self, volume: VolumeBuilder) -> None:

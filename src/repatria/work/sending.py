@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from repatria.bundle import layout
 from repatria.bundle.writer import BundleWriter
@@ -19,6 +19,17 @@ TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
+class SealedVolume:
+    """A volume that is ready to be sent, with everything that its index will say."""
+
+    number: int
+    sealed: Sealed = field(repr=False)
+    content: VolumeContent = field(repr=False)
+    part: ObjectPart | None = field(default=None, repr=False)
+    """How far an object has come that ends in a later volume."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """Brings volumes of one bundle to the target; from several threads."""
 
@@ -27,29 +38,23 @@ class Sender:
     numbering: Numbering
     patience: Patience
 
-    def send(
-        self,
-        number: int,
-        sealed: Sealed,
-        content: VolumeContent,
-        marks: Sequence[bytes] = (),
-        part: ObjectPart | None = None,
-    ) -> int:
+    def send(self, volume: SealedVolume, marks: Sequence[bytes] = ()) -> int:
         """Send a volume until the target gives back its bytes; return the number under which it does.
 
         Wrong bytes are left where they are, for files are written once: the volume goes under another number.
         """
+        number, content = volume.number, volume.content
         for _attempt in range(TRIES):
             free = asdict(self.numbering.free())
             self.unfinished.sent(
                 number,
-                sealed,
+                volume.sealed,
                 content,
                 marks=marks,
-                part=part,
+                part=volume.part,
                 next_numbers={f"next_{kind}": value for kind, value in free.items()},
             )
-            if self._is_kept(number, sealed):
+            if self._is_kept(number, volume.sealed):
                 self.unfinished.proven(number)
                 self.numbering.landed(number)
                 return number
