@@ -25,6 +25,7 @@ MAX_TAG_FILE: Final = 256 << 20
 
 _MANIFEST_NAME = re.compile(r"(tag)?manifest-([^/]+)\.txt\Z")
 _DECLARED = re.compile(r"([^:\s]+)\s*:\s*(\S+)\s*\Z")
+_SPACE_BEFORE_COLON = re.compile(r"[^:]*\s:")
 _ENTRY = re.compile(r"([0-9A-Fa-f]+)(?:[ \t]+\*|[ \t]+)([^\n]+)\Z", re.DOTALL)
 _FETCH_LINE = re.compile(r"(\S+)[ \t]+(-|[0-9]+)[ \t]+(.+)\Z", re.DOTALL)
 _OXUM = re.compile(r"([0-9]{1,20})\.([0-9]{1,20})\Z")
@@ -102,7 +103,8 @@ def parse_declaration(data: bytes) -> Declaration:
     version = declared.get("BagIt-Version", "")
     named = declared.get("Tag-File-Character-Encoding", "")
     faults = []
-    if not version or not named or len(lines) != 2:
+    spaced = version >= "0.97" and any(_SPACE_BEFORE_COLON.match(line) for line in lines)  # earlier ones allowed it
+    if not version or not named or len(lines) != 2 or spaced:
         faults.append(Fault(0, _("It does not declare a version and an encoding, and nothing else.")))
     return Declaration(version, _codec(named) if named else UTF_8, tuple(faults))
 
