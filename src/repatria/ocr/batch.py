@@ -272,9 +272,13 @@ class Batch:
     def _remember(self, finished: Finished) -> None:
         """Note, in the thread that stores, that a scan's documents are safe at the target."""
         self._safe += 1
-        for _document, description in finished.documents:
+        descriptions = [description for _document, description in finished.documents]
+        for description in descriptions:
             if description is not None:
                 self._seen.add_reference(description.reference)
+        bordereau = self._wishes.bordereau
+        if bordereau is not None and all(each and bordereau.referred(each.reference) for each in descriptions):
+            self._seen.add_described(finished.original.path)
         self._seen.add(finished.original)
         self._journal.forget(finished.sha256)
 

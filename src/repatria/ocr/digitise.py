@@ -65,7 +65,7 @@ def digitise(
     result = finish(run, counts, progress)
     if wishes.bordereau is not None:
         paths = [scan.path for scan in scans]
-        result.findings += reconcile(wishes.bordereau, paths, _archived(opened.seen))
+        result.findings += reconcile(wishes.bordereau, paths, _archived(opened.seen), opened.seen.is_described)
     return result
 
 

@@ -25,7 +25,7 @@ LARGEST_SCAN = 2 << 30
 """Bytes of one file: it is held in memory while its pages are read."""
 ORIGINALS = "originals/"
 LITTER = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "picasa.ini", "repatria.toml"})
-LITTER_ENDINGS = (".tmp", ".part", ".crdownload", ".lnk", ".bak")
+LITTER_ENDINGS = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".lnk", ".bak")
 
 _IMAGE_SIGNATURES = (
     b"\xff\xd8\xff",
@@ -96,10 +96,12 @@ class ScanFolder:
     The folder is a dossier, so its name is the first component of its scans' paths.
     """
 
-    def __init__(self, folder: Path, only: frozenset[str] | None = None) -> None:
+    def __init__(self, folder: Path, only: frozenset[str] | None = None, *, prefix: str | None = None) -> None:
+        """Name the folder, and `only` some of its files; `prefix` stands before paths instead of the folder's name."""
         self.folder = folder.resolve()
         self.name = ""
-        self._prefix = f"{self.folder.name}/" if self.folder.name else ""
+        name = f"{self.folder.name}/" if self.folder.name else ""
+        self._prefix = name if prefix is None else prefix
         self._only = only
         self._store: Store = open_store(self.folder.as_uri(), role=Role.SOURCE)
         self.public_uri = public_uri(self._store.uri)

@@ -2,7 +2,7 @@
 
 One SQLite file in the dataset's state folder. Pages are named by keyed hashes and sealed under the state folder's key,
 like everything that waits there; they are forgotten once their document is at the target. It also keeps which cote a
-separator sheet told for the scans that follow it in a folder.
+separator sheet told for the scans that follow it in a folder, and what a person has yet to be told of a scan.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 import sqlite3
 import threading
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -28,10 +29,12 @@ from repatria.work.state import group_rights
 FILE_NAME = "pages.db"
 _PURPOSE = b"page"
 _SEPARATOR = b"separator"
+_TROUBLES = b"troubles"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS pages(scan BLOB, page BLOB, sealed BLOB NOT NULL, PRIMARY KEY(scan, page)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS separators(folder BLOB, name BLOB, sealed BLOB NOT NULL, PRIMARY KEY(folder, name))
   WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS troubles(scan BLOB PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -106,6 +109,23 @@ class PageJournal:
             return
         sealed = seal_local(self._key, json.dumps([name, cote]).encode(), _SEPARATOR)
         self._change("INSERT OR REPLACE INTO separators VALUES(?, ?, ?)", *marks, sealed)
+
+    def troubles(self, scan: bytes) -> tuple[tuple[str, int | None], ...]:
+        """Return what was wrong with pages of an archived scan (detail, page), until `set_troubles` takes it away."""
+        sealed = self._value("SELECT sealed FROM troubles WHERE scan=?", self._mark(scan))
+        if sealed is not None:
+            with suppress(CryptError, ValueError):
+                return tuple((detail, page) for detail, page in json.loads(open_local(self._key, sealed, _TROUBLES)))
+        return ()
+
+    def set_troubles(self, scan: bytes, troubles: Sequence[tuple[str, int | None]]) -> None:
+        """Remember what is wrong with pages of a scan, until a person was told."""
+        mark = self._mark(scan)
+        if not troubles:
+            self._change("DELETE FROM troubles WHERE scan=?", mark)
+            return
+        sealed = seal_local(self._key, json.dumps(troubles).encode(), _TROUBLES)
+        self._change("INSERT OR REPLACE INTO troubles VALUES(?, ?)", mark, sealed)
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._file, check_same_thread=False, isolation_level=None)

@@ -12,10 +12,16 @@ NAMED_IN_FOLDER = 20
 """Scans of a folder without any row that are named one by one; of a larger one the folder is named."""
 
 
-def reconcile(bordereau: Bordereau, paths: Iterable[str], is_archived: Callable[[Entry], bool]) -> Iterator[Finding]:
+def reconcile(
+    bordereau: Bordereau,
+    paths: Iterable[str],
+    is_archived: Callable[[Entry], bool],
+    is_described: Callable[[str], bool] = lambda _path: False,
+) -> Iterator[Finding]:
     """Yield a finding for each row without scans, each scan without a row and each row without a cote.
 
-    `is_archived` tells of a row whether the archive holds scans of it from before.
+    `is_archived` tells of a row whether the archive holds scans of it from before, `is_described` of a scan whether its
+    own separator sheets name its rows.
     """
     rows_met: set[int] = set()
     orphans: list[str] = []
@@ -23,7 +29,7 @@ def reconcile(bordereau: Bordereau, paths: Iterable[str], is_archived: Callable[
     for path in paths:
         entries = bordereau.above(path)
         rows_met |= {entry.line for entry in entries}
-        if entries:
+        if entries or is_described(path):
             met_in.add(dirname(path))
         else:
             orphans.append(path)

@@ -45,6 +45,14 @@ class SeenScans:
         """Remember that a document of an archivist's reference is stored."""
         self._keep(self._reference(reference))
 
+    def is_described(self, path: str) -> bool:
+        """Return whether separator sheets in a stored scan told cotes of the bordereau for all of it."""
+        return self._described(path) in self._records
+
+    def add_described(self, path: str) -> None:
+        """Remember that separator sheets in a stored scan told cotes of the bordereau for all of it."""
+        self._keep(self._described(path))
+
     def _keep(self, record: bytes) -> None:
         if len(record) != _RECORD or record in self._records:
             return
@@ -61,3 +69,6 @@ class SeenScans:
     def _reference(self, reference: str) -> bytes:
         # No path holds a NUL, so that no file is taken for a reference.
         return self._catalogue.path_mark(f"reference\x00{reference}") + self._catalogue.path_mark("reference\x00")
+
+    def _described(self, path: str) -> bytes:
+        return self._catalogue.path_mark(path) + self._catalogue.path_mark("described\x00")

@@ -4,6 +4,8 @@ Two signs count. The fold of a book throws a shadow, a dark band from top to bot
 band without ink between their texts. A page on which neither is found stays one.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -22,11 +24,14 @@ _LEAST_SHADOW = 0.004
 """Its breadth, in shares of the width: a ruled line is thinner."""
 _LEAST_BAND = 0.025
 """Breadth of a band without ink, in shares of the width: wider than between the columns of a page."""
+_OTHER_BANDS = 0.3
+"""How broad another band of the page may be, in shares of the gutter."""
 _INK = 0.004
 """Share of a column of pixels that is ink, above which it is no empty one."""
 _TEXT = 0.01
 """Share of ink that a page with text has."""
 
+Kind = TypeVar("Kind", bound=np.generic)
 Profile = NDArray[np.floating]
 
 
@@ -58,25 +63,36 @@ def _fold(brightness: Profile) -> float | None:
 
 
 def _band(ink: Profile) -> float | None:
-    """Return the middle of the widest band without ink, if there is text on both sides of it."""
+    """Return where the band without ink lies that parts two texts; None where a table has several like it.
+
+    A page whose lines are short makes it broad on one side: its place nearest to the middle counts.
+    """
     if any(np.mean(_zone(ink, zone)) < _TEXT for zone in _BESIDE):
         return None
-    start, length = _longest(_zone(ink, _MIDDLE) < _INK)
-    if length < _LEAST_BAND * len(ink):
+    empty = ink < _INK
+    inked = np.flatnonzero(~empty)
+    first, last = inked[0], inked[-1]
+    middle, reach = len(ink) / 2, (_MIDDLE[1] - _MIDDLE[0]) / 2 * len(ink)
+    start, length = _longest(empty[first:last])
+    start += int(first)
+    others = np.concatenate([empty[first:start], [False], empty[start + length : last]])
+    if length < _LEAST_BAND * len(ink) or _longest(others)[1] > _OTHER_BANDS * length:
         return None
-    return (int(_MIDDLE[0] * len(ink)) + start + length / 2) / len(ink)
+    nearest = min(max(middle, start + 1.0), start + length - 1.0)
+    return nearest / len(ink) if abs(nearest - middle) <= reach else None
 
 
-def _zone(profile: Profile, zone: tuple[float, float]) -> Profile:
+def _zone(profile: NDArray[Kind], zone: tuple[float, float]) -> NDArray[Kind]:
     return profile[int(zone[0] * len(profile)) : int(zone[1] * len(profile))]
 
 
 def _longest(flags: NDArray[np.bool_]) -> tuple[int, int]:
     """Return where the longest run of True begins, and its length."""
+    return max(_runs(flags), key=lambda run: run[1], default=(0, 0))
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where each run of True begins, and its length."""
     padded = np.concatenate([[False], flags, [False]]).astype(np.int8)
     changes = np.flatnonzero(np.diff(padded))
-    begins, ends = changes[0::2], changes[1::2]
-    if not len(begins):
-        return 0, 0
-    longest = int(np.argmax(ends - begins))
-    return int(begins[longest]), int(ends[longest] - begins[longest])
+    return [(int(begin), int(end - begin)) for begin, end in zip(changes[0::2], changes[1::2], strict=True)]
