@@ -173,7 +173,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd run by root demands it
     command: list[str | Path] = [daemon, "-D", "-e", "-f", folder / "sshd_config"]
     with running(command, folder / "log", lambda: answers(port)) as process:
-        yield Server(f"sftp://depot{data}", None, None, {"HOME": str(home)}, data, process)
+        yield Server(f"sftp://depot{data}", None, None, {"REPATRIA_SSH": f"ssh -F {home}/.ssh/config"}, data, process)
 
 
 def _ssh_home(folder: Path, port: int) -> Path:
@@ -187,7 +187,8 @@ def _ssh_home(folder: Path, port: int) -> Path:
     host_key = (folder / "host_key.pub").read_text()
     (ssh / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
     (ssh / "config").write_text(
-        f"Host depot\n  HostName 127.0.0.1\n  Port {port}\n  User {getpass.getuser()}\n  IdentityFile ~/.ssh/id_test\n"
+        f"Host depot\n  HostName 127.0.0.1\n  Port {port}\n  User {getpass.getuser()}\n"
+        f"Host *\n  IdentityFile {ssh}/id_test\n  UserKnownHostsFile {ssh}/known_hosts\n  GlobalKnownHostsFile none\n"
     )
     (folder / "sshd_config").write_text(
         f"""\
@@ -213,6 +214,7 @@ class CuttingProxy:
     def __init__(self, target_port: int) -> None:
         self._target = target_port
         self._cuts: list[int] = []
+        self._stalls: list[int] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
@@ -221,6 +223,10 @@ class CuttingProxy:
     def cut_after(self, *sizes: int) -> None:
         """Cut the next connection after so many bytes, the one after it after so many more ..."""
         self._cuts = list(sizes)
+
+    def stall_after(self, *sizes: int) -> None:
+        """Let the next connection fall silent after so many bytes, open as it is, and the one after it ..."""
+        self._stalls = list(sizes)
 
     def close(self) -> None:
         """Accept no more connections."""
@@ -235,14 +241,18 @@ class CuttingProxy:
             self.connections += 1
             server = socket.create_connection(("127.0.0.1", self._target))
             cut = self._cuts.pop(0) if self._cuts else None
-            threading.Thread(target=self._forward, args=(client, server, None), daemon=True).start()
-            threading.Thread(target=self._forward, args=(server, client, cut), daemon=True).start()
+            stall = self._stalls.pop(0) if self._stalls else None
+            threading.Thread(target=self._forward, args=(client, server, None, None), daemon=True).start()
+            threading.Thread(target=self._forward, args=(server, client, cut, stall), daemon=True).start()
 
     @staticmethod
-    def _forward(source: socket.socket, sink: socket.socket, left: int | None) -> None:
+    def _forward(source: socket.socket, sink: socket.socket, left: int | None, stall: int | None) -> None:
+        sent = 0
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16 if left is None else min(left, 1 << 16)):
-                sink.sendall(data)
+                sent += len(data)
+                if stall is None or sent < stall:
+                    sink.sendall(data)
                 left = None if left is None else left - len(data)
                 if left == 0:
                     break

@@ -6,30 +6,29 @@ whole seconds; owners are numbers.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
-from operator import itemgetter
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from repatria.errors import NotFoundError, Role, StoreError, UnreachableError, UsageError
+from repatria.errors import Role, StoreError, UnreachableError, UsageError
 from repatria.i18n import _
 from repatria.model import Object, ObjectKind
 from repatria.store import failures
 from repatria.store.base import Buffer, Reading
-from repatria.store.paths import ASIDE, UnholdableNameError, components, folder_of
+from repatria.store.paths import UnholdableNameError, components
 from repatria.store.resuming import Resuming
-from repatria.store.sftp_connection import Connection, address_of, connect
-from repatria.store.sftp_files import Tree, is_folder, object_of
-from repatria.store.sftp_packet import READ, Attributes, StatusError
-from repatria.store.sftp_pool import MOST, Pool, leaves_broken
+from repatria.store.sftp_connection import Server
+from repatria.store.sftp_files import Tree
+from repatria.store.sftp_objects import size_of_file
+from repatria.store.sftp_pool import FULL, Loan, Pool
+from repatria.store.sftp_program import Ssh
+from repatria.store.sftp_reading import RemoteBytes, Span
 from repatria.store.sftp_session import Session
+from repatria.store.sftp_walk import Walk
 
 Answer = TypeVar("Answer")
 
-BATCH = 10_000
-"""Names of a folder that are held, and sorted, at a time."""
 ASK_AGAIN = 2
 """How often a question is put again over another connection, when one turns out to be broken."""
 
@@ -37,7 +36,8 @@ ASK_AGAIN = 2
 class SftpStore:
     """The objects under one folder of an SSH server, which the first put makes if need be."""
 
-    reads_at_once = MOST
+    reads_at_once = 96
+    """Several share a connection: a small file is a matter of round trips, not of bytes."""
 
     def __init__(self, tree: Tree, pool: Pool) -> None:
         self.uri = tree.uri
@@ -47,16 +47,7 @@ class SftpStore:
 
     def list(self, prefix: str = "", *, enter: Callable[[str], bool] | None = None) -> Iterator[Object]:
         """Yield a folder's objects in order of their names (in batches), then those of the folders in it."""
-        start = folder_of(prefix)
-        try:
-            waiting = [start] if not start or components(start) else []
-        except UnholdableNameError:
-            return
-        while waiting:
-            below: list[str] = []
-            yield from self._scan(waiting.pop(), prefix, below)
-            entered = below if enter is None else [path for path in below if enter(path)]
-            waiting.extend(sorted(entered, reverse=True))
+        return Walk(self._tree, self._pool, prefix).objects(enter)
 
     def stat(self, path: str) -> Object:
         """Return what is known of one object; a folder, empty or not, is a directory."""
@@ -71,14 +62,15 @@ class SftpStore:
     def read(self, path: str, start: int = 0, length: int | None = None, *, version: str | None = None) -> Reading:
         """Read a file's bytes, or a symlink's target; a file must be the same from here to its last byte."""
         self._check_readable(path)
-        found, first = _again(lambda: self._begin(path, start, length, version))
-        stop = found.size if length is None else start + length
+        span = Span(start, length, version)
+        found, first = _again(partial(self._begin, path, span))
+        stop = span.stop(found)
         if first is None:
             target = (found.link_target or "").encode("utf-8", "surrogateescape")
             return Reading(found, iter([target[start:stop]]))
 
-        def reopen(at: int) -> "_RemoteBytes":
-            rest = self._begin(path, at, stop - at, found.version)[1]
+        def reopen(at: int) -> RemoteBytes:
+            rest = self._begin(path, Span(at, stop - at, found.version), 1)[1]
             if rest is None:
                 raise failures.changed(path, self.uri, self.role)
             return rest
@@ -96,22 +88,30 @@ class SftpStore:
     ) -> None:
         """Write aside, flush, then rename without replacing."""
         names = components(path, self.role)
-        with self._pool.lend() as connection, self._tree.told(path):
-            self._tree.refuse_taken(connection.session, names)
+        with self._pool.lend(FULL) as session, self._tree.told(path):
+            self._tree.refuse_taken(session, names)
             if like is None or like.kind is ObjectKind.FILE:
-                self._tree.put_file(connection.session, names, data, size, like)
+                self._tree.put_file(session, names, data, size, like)
             else:
-                self._tree.make(connection.session, names, like)
+                self._tree.make(session, names, like)
 
     def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
         """Write aside, flush, read back, then rename over the file."""
         names = components(path, self.role)
-        with self._pool.lend() as connection, self._tree.told(path):
-            self._tree.replace_file(connection.session, names, data, size, sha256)
+        with self._pool.lend(FULL) as session, self._tree.told(path):
+            self._tree.replace_file(session, names, data, size, sha256)
 
     def delete(self, path: str) -> None:
         """Remove a file, a symlink or an empty folder."""
         components(path, self.role)
+        self._ask(path, lambda session: self._tree.remove(session, path))
+
+    def aside(self) -> Sequence[Object]:
+        """Return the files that runs which were cut off left aside."""
+        return self._ask("", self._tree.left_aside)
+
+    def remove_aside(self, path: str) -> None:
+        """Remove one of them; nothing if it is gone already."""
         self._ask(path, lambda session: self._tree.remove(session, path))
 
     def close(self) -> None:
@@ -125,9 +125,9 @@ class SftpStore:
     def _ask(self, path: str, question: Callable[[Session], Answer]) -> Answer:
         """Put a question that may be put twice."""
 
-        def put_once() -> Answer:
-            with self._pool.lend() as connection, self._tree.told(path):
-                return question(connection.session)
+        def put_once(_attempt: int) -> Answer:
+            with self._pool.lend() as session, self._tree.told(path):
+                return question(session)
 
         return _again(put_once)
 
@@ -137,129 +137,33 @@ class SftpStore:
         except UnholdableNameError as error:
             raise failures.not_found(path, self.uri, self.role) from error
 
-    def _begin(
-        self, path: str, start: int, length: int | None, version: str | None
-    ) -> "tuple[Object, _RemoteBytes | None]":
-        """Look at an object and open it if it is a file; its bytes keep the connection until they are closed."""
-        connection = self._pool.acquire()
+    def _begin(self, path: str, span: Span, attempt: int) -> tuple[Object, RemoteBytes | None]:
+        """Look at an object and open it if it is a file; its bytes keep their share of a connection until closed.
+
+        What was listed as a file is opened while it is looked at. If that fails, it may have become a pipe, on which
+        the server hangs: the next attempt looks first.
+        """
+        hastily = attempt == 0 and size_of_file(span.version) is not None
+        loan = self._pool.borrow(span.weight)
         try:
             with self._tree.told(path):
-                found = self._tree.look(connection.session, path)
-                self._check_span(found, start, length, version)
-                if found.kind is ObjectKind.FILE:
-                    handle = connection.session.open(self._tree.full(path), READ)
-        except BaseException as error:
-            self._pool.release(connection, broken=leaves_broken(error))
+                found, handle = self._tree.open(loan.session, path, hastily=hastily)
+                if handle is not None:
+                    return found, self._bytes(loan, found, handle, span)
+                span.check(found, self.uri, self.role)
+        except BaseException:
+            self._pool.give_back(loan)
             raise
-        if found.kind is not ObjectKind.FILE:
-            self._pool.release(connection)
-            return found, None
-        stop = found.size if length is None else start + length
-        return found, _RemoteBytes(self._tree, self._pool, connection, found, handle, range(start, stop))
+        self._pool.give_back(loan)
+        return found, None
 
-    def _check_span(self, found: Object, start: int, length: int | None, version: str | None) -> None:
-        if found.kind is ObjectKind.SPECIAL:
-            raise failures.special(found.path, self.uri, self.role)
-        stop = found.size if length is None else start + length
-        if version not in {None, found.version} or not start <= stop <= found.size:
-            raise failures.changed(found.path, self.uri, self.role)
-
-    def _scan(self, folder: str, prefix: str, below: MutableSequence[str]) -> Iterator[Object]:
-        """Yield the objects of one folder, itself if it is empty; put the folders in it into `below`."""
+    def _bytes(self, loan: Loan, found: Object, handle: bytes, span: Span) -> RemoteBytes:
         try:
-            # A listing goes on for as long as what it finds is read: it must not take a place from the reads.
-            with self._pool.lend(extra=True) as connection, self._tree.told(folder):
-                session = connection.session
-                itself = session.lstat(self._tree.full(folder))
-                if folder and not is_folder(itself):
-                    return
-                empty = True
-                entries = session.list(self._tree.full(folder))
-                while batch := sorted(islice(entries, BATCH), key=itemgetter(0)):
-                    empty = False
-                    yield from self._sift(session, batch, folder, prefix, below)
-                if empty and folder and folder.startswith(prefix):
-                    yield object_of(folder, itself)
-        except NotFoundError as error:
-            # A folder that went away meanwhile holds nothing; a source that is not there at all is an error.
-            if self.role is Role.SOURCE and not folder:
-                raise failures.no_root(self.uri, self.role) from error
-
-    def _sift(
-        self,
-        session: Session,
-        batch: Iterable[tuple[bytes, Attributes]],
-        folder: str,
-        prefix: str,
-        below: MutableSequence[str],
-    ) -> Iterator[Object]:
-        """Yield what of a folder's entries are objects under the prefix; put the folders among them into `below`."""
-        for name, attributes in batch:
-            path = f"{folder}/" * bool(folder) + name.decode("utf-8", "surrogateescape")
-            if not path.startswith(prefix) or path == ASIDE:
-                continue
-            if is_folder(attributes):
-                below.append(path)
-                continue
-            found = object_of(path, attributes)
-            if found.kind is ObjectKind.SYMLINK:
-                with contextlib.suppress(StatusError):  # removed since the folder was read
-                    yield object_of(path, attributes, session.read_link(self._tree.full(path)))
-            else:
-                yield found
-
-
-class _RemoteBytes:
-    """Some bytes of an open file, which must be of one version from here to the last of them."""
-
-    def __init__(
-        self, tree: Tree, pool: Pool, connection: Connection, found: Object, handle: bytes, span: range
-    ) -> None:
-        self._tree = tree
-        self._pool = pool
-        self._connection: Connection | None = connection
-        self._found = found
-        self._handle = handle
-        self._left = len(span)
-        self._chunks = connection.session.read(handle, span.start, span.stop)
-
-    def __next__(self) -> bytes:
-        if self._connection is None:
-            raise StopIteration
-        try:
-            with self._tree.told(self._found.path):
-                chunk = next(self._chunks, b"")
-                if not chunk:
-                    self._check_end(self._connection.session)
-        except BaseException as error:
-            self._release(broken=leaves_broken(error))
+            span.check(found, self.uri, self.role)
+        except StoreError:
+            loan.session.close_later(handle)
             raise
-        if not chunk:
-            self.close()
-            raise StopIteration
-        self._left -= len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        """Close the file and give the connection back; replies still under way are dropped when they come."""
-        if self._connection is not None:
-            self._chunks.close()
-            self._connection.session.close_later(self._handle)
-            self._release(broken=False)
-
-    def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # nobody is left to hear of it
-            self.close()
-
-    def _check_end(self, session: Session) -> None:
-        now = object_of(self._found.path, session.fstat(self._handle))
-        if self._left or now.version != self._found.version:
-            raise failures.changed(self._found.path, self._tree.uri, self._tree.role)
-
-    def _release(self, *, broken: bool) -> None:
-        if self._connection is not None:
-            self._pool.release(self._connection, broken=broken)
-            self._connection = None
+        return RemoteBytes(self._tree, self._pool, loan, found, handle, span)
 
 
 def open_sftp(uri: str, role: Role) -> SftpStore:
@@ -280,8 +184,8 @@ def open_sftp(uri: str, role: Role) -> SftpStore:
         raise UsageError(_("sftp:// needs a host, as in sftp://user@host/folder."))
     place, slash, path = uri.partition("://")[2].partition("/")
     public = f"sftp://{place.rpartition('@')[2]}{slash}{path}"
-    address = partial(address_of, public, role, parts.hostname, parts.port, parts.username)
-    return SftpStore(Tree(_root_of(f"{slash}{path}"), public, role), Pool(lambda: connect(address())))
+    server = Server(Ssh(parts.hostname, parts.port, parts.username), public, role)
+    return SftpStore(Tree(_root_of(f"{slash}{path}"), public, role), Pool(server.connect))
 
 
 def _root_of(path: str) -> bytes:
@@ -290,9 +194,9 @@ def _root_of(path: str) -> bytes:
     return root.removeprefix(b"/~/")
 
 
-def _again(operation: Callable[[], Answer]) -> Answer:
+def _again(operation: Callable[[int], Answer]) -> Answer:
     """Run an operation that may be run twice, again over another connection if the first one breaks."""
-    for _attempt in range(ASK_AGAIN):
+    for attempt in range(ASK_AGAIN):
         with contextlib.suppress(UnreachableError):
-            return operation()
-    return operation()
+            return operation(attempt)
+    return operation(ASK_AGAIN)

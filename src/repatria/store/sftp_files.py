@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import secrets
-import stat as modes
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ from repatria.i18n import _
 from repatria.model import Object, ObjectKind
 from repatria.store import failures
 from repatria.store.base import Buffer
-from repatria.store.local_files import STALE_AFTER, kind_of
+from repatria.store.local_files import STALE_AFTER
 from repatria.store.paths import ASIDE
 from repatria.store.sftp_connection import BROKEN
+from repatria.store.sftp_objects import is_folder, kind_of, object_of
 from repatria.store.sftp_packet import CREATE, EXCLUSIVE, READ, WRITE, Attributes, Code, StatusError
 from repatria.store.sftp_session import Session
 
@@ -55,8 +55,28 @@ class Tree:
     def look(self, session: Session, path: str) -> Object:
         """Return what is at a path."""
         attributes = session.lstat(self.full(path))
-        target = session.read_link(self.full(path)) if _kind(attributes) is ObjectKind.SYMLINK else b""
-        return object_of(path, attributes, target)
+        if kind_of(attributes) is ObjectKind.SYMLINK:
+            (target,) = session.read_links([self.full(path)])
+            if target is None:
+                raise StatusError(Code.NO_SUCH_FILE, "")
+            return object_of(path, attributes, target)
+        return object_of(path, attributes)
+
+    def open(self, session: Session, path: str, *, hastily: bool) -> tuple[Object, bytes | None]:
+        """Return what is at a path, and a handle to read it if it is a file.
+
+        `hastily`, it is opened while it is looked at: for what was a file before, since opening a pipe would hang.
+        """
+        if hastily:
+            attributes, handle = session.look_and_open(self.full(path))
+            if kind_of(attributes) is ObjectKind.FILE:
+                if isinstance(handle, StatusError):
+                    raise handle
+                return object_of(path, attributes), handle
+            if isinstance(handle, bytes):
+                session.close_later(handle)
+        found = self.look(session, path)
+        return found, session.open(self.full(path), READ) if found.kind is ObjectKind.FILE else None
 
     def exists(self, session: Session, path: str) -> bool:
         """Tell whether something is at a path, a dangling symlink included."""
@@ -99,7 +119,7 @@ class Tree:
         """Write aside, flush, read back, and rename over the file; its rights stay."""
         path = "/".join(names)
         old = session.lstat(self.full(path))
-        if _kind(old) is not ObjectKind.FILE:
+        if kind_of(old) is not ObjectKind.FILE:
             raise failures.not_found(path, self.uri, self.role)
         if not session.can_replace:
             raise failures.irreplaceable(self.uri, self.role)
@@ -132,8 +152,7 @@ class Tree:
     def remove(self, session: Session, path: str) -> None:
         """Remove a file, a symlink or an empty folder; nothing if it is not there."""
         try:
-            is_folder = _kind(session.lstat(self.full(path))) is ObjectKind.DIRECTORY
-            remove = session.remove_folder if is_folder else session.remove
+            remove = session.remove_folder if is_folder(session.lstat(self.full(path))) else session.remove
             remove(self.full(path))
         except StatusError as error:
             if error.code != Code.NO_SUCH_FILE:
@@ -163,7 +182,7 @@ class Tree:
             if error.code == Code.NO_SUCH_FILE:
                 return False
             raise
-        if _kind(attributes) is not ObjectKind.DIRECTORY:
+        if not is_folder(attributes):
             reason = _("a file or a link stands where it needs a folder")
             raise failures.unholdable(path, self.uri, self.role, reason)
         self._folders.add(names)
@@ -174,7 +193,7 @@ class Tree:
             session.make_folder(folder)
         except StatusError:
             # Another thread or run may have made it meanwhile.
-            if _kind(session.lstat(folder)) is not ObjectKind.DIRECTORY:
+            if not is_folder(session.lstat(folder)):
                 raise
 
     def _make_root(self, session: Session) -> None:
@@ -195,15 +214,28 @@ class Tree:
             self._make_folder(session, aside)
         if not self.used_aside:
             self.used_aside = True
-            self._sweep(session, aside)
+            self._sweep(session)
         return aside + b"/"
 
-    def _sweep(self, session: Session, aside: bytes) -> None:
-        oldest = time.time() - STALE_AFTER
-        for name, attributes in list(session.list(aside)):
-            if attributes.mtime is not None and attributes.mtime < oldest:
-                with contextlib.suppress(StatusError):
-                    session.remove(aside + b"/" + name)
+    def left_aside(self, session: Session) -> list[Object]:
+        """Return the files aside that no run writes to any more; none where there is no such folder."""
+        oldest = (time.time() - STALE_AFTER) * 1_000_000_000
+        with contextlib.closing(session.list(self.full(ASIDE))) as listing:
+            try:
+                if not is_folder(listing.open()):
+                    return []
+            except StatusError as error:
+                if error.code == Code.NO_SUCH_FILE:
+                    return []
+                raise
+            names = [(f"{ASIDE}/{name.decode('utf-8', 'surrogateescape')}", told) for name, told in listing]
+        found = (object_of(path, told) for path, told in names)
+        return [each for each in found if each.mtime_ns is not None and each.mtime_ns < oldest]
+
+    def _sweep(self, session: Session) -> None:
+        for left in self.left_aside(session):
+            with contextlib.suppress(StatusError):
+                session.remove(self.full(left.path))
 
     def _write(self, session: Session, aside: bytes, data: Iterable[Buffer], size: int, like: Object | None) -> None:
         handle = session.open(aside, WRITE | CREATE | EXCLUSIVE)
@@ -257,41 +289,12 @@ class Tree:
         return StoreError(message, public=False, role=self.role)
 
 
-def object_of(path: str, attributes: Attributes, target: bytes = b"") -> Object:
-    """Return the object that a server's attributes describe; `target` is a symlink's."""
-    kind = _kind(attributes)
-    size = (attributes.size or 0) if kind is ObjectKind.FILE else len(target)
-    return Object(
-        path=path,
-        size=size,
-        mtime_ns=None if attributes.mtime is None else attributes.mtime * 1_000_000_000,
-        version=f"{size}-{attributes.mtime}",
-        kind=kind,
-        mode=None if attributes.mode is None else modes.S_IMODE(attributes.mode),
-        owner=None if attributes.uid is None else str(attributes.uid),
-        group=None if attributes.gid is None else str(attributes.gid),
-        link_target=target.decode("utf-8", "surrogateescape") if kind is ObjectKind.SYMLINK else None,
-    )
-
-
 def _digest_of(session: Session, name: bytes, size: int) -> bytes:
-    handle = session.open(name, READ)
-    try:
-        digest = hashlib.sha256()
-        for chunk in session.read(handle, 0, size):
+    digest = hashlib.sha256()
+    with contextlib.closing(session.read(session.open(name, READ), range(size))) as chunks:
+        for chunk in chunks:
             digest.update(chunk)
-        return digest.digest()
-    finally:
-        session.close(handle)
-
-
-def is_folder(attributes: Attributes) -> bool:
-    """Tell whether it is a folder."""
-    return _kind(attributes) is ObjectKind.DIRECTORY
-
-
-def _kind(attributes: Attributes) -> ObjectKind:
-    return kind_of(attributes.mode) if attributes.mode is not None else ObjectKind.FILE
+    return digest.digest()
 
 
 def _seconds(like: Object) -> int | None:

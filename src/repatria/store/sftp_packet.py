@@ -90,8 +90,10 @@ class Room:
 class Reply:
     """One packet, read field by field; ProtocolError where it ends early."""
 
-    def __init__(self, kind: int, body: memoryview) -> None:
+    def __init__(self, kind: int, body: memoryview, data: bytes = b"") -> None:
         self.kind = kind
+        self.data = data
+        """Of a reply to a read: the bytes of the file."""
         self._body = body
         self._at = 0
 

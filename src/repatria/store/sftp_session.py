@@ -1,60 +1,59 @@
 """The SFTP protocol, version 3 (draft-ietf-secsh-filexfer-02), with OpenSSH's extensions where a server has them.
 
 Requests are sent ahead of their replies, names are bytes, and reads and writes are as large as the server allows: the
-three things that make the difference on a long link and with names from before UTF-8. A session serves one thread at
-a time.
+three things that make the difference on a long link and with names from before UTF-8. Several threads may share a
+session for all but writing.
 """
 
 import contextlib
 import struct
+import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
 
 from repatria.store.base import Buffer
-from repatria.store.sftp_packet import Attributes, Code, Kind, ProtocolError, Reply, Room, StatusError, entries, text
+from repatria.store.sftp_download import Download
+from repatria.store.sftp_exchange import Channel, Exchange
+from repatria.store.sftp_packet import READ, Attributes, Code, Kind, Reply, Room, StatusError, entries, text
 
 IN_FLIGHT = 8 << 20
-"""Bytes asked for, or sent, before the first reply is waited for."""
+"""Bytes sent before the first reply is waited for."""
 SAFE_REQUEST = 32 << 10
 """Bytes of a read or write that every server takes."""
 LARGEST_REQUEST = 255 << 10
 """Bytes of a read or write at most, where the server says that it takes as many."""
-LARGEST_PACKET = 1 << 20
-TAKE = 16 << 20
-"""Bytes taken from the channel at most at a time."""
-READ_AHEAD = 4
-"""Replies of a folder's listing asked for at once."""
-
-
-class Channel(Protocol):
-    """A connected stream of bytes; both methods raise OSError or EOFError when it breaks."""
-
-    def recv(self, nbytes: int, /) -> bytes:
-        """Return some bytes; none if the other side closed."""
-
-    def sendall(self, data: bytes, /) -> object:
-        """Send all of the bytes."""
+READ_AHEAD = 16
+"""Replies of a folder's listing asked for at once: OpenSSH puts a hundred names into each."""
+LINKS_AHEAD = 64
+"""Symlinks whose targets are asked for at once."""
 
 
 class Session:
-    """One SFTP conversation over a channel."""
+    """One SFTP conversation over a channel.
+
+    A write must have the session for itself: its bytes could fill the channel while the server waits for another
+    thread to take a reply.
+    """
 
     def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._unread = memoryview(b"")
-        self._number = 0
-        self._received: dict[int, Reply] = {}
-        self._unwanted: set[int] = set()
-        self._send(Kind.INIT, struct.pack(">I", 3))
-        version = self._receive_packet()
-        if version.kind != Kind.VERSION or version.number() < 3:
-            raise ProtocolError("the server does not speak SFTP 3")
-        self.extensions: dict[bytes, bytes] = {}
-        while not version.ended:
-            name = version.text()
-            self.extensions[name] = version.text()
+        self._exchange = Exchange(channel)
         self.largest_read, self.largest_write = self._limits()
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._exchange.broken
+
+    @property
+    def extensions(self) -> dict[bytes, bytes]:
+        """What the server can beyond the draft, by name."""
+        return self._exchange.extensions
+
+    def round_trip(self) -> float:
+        """Return how many seconds a question takes that needs no disk."""
+        begun = time.monotonic()
+        self.real_path(b".")
+        return time.monotonic() - begun
 
     def lstat(self, path: bytes) -> Attributes:
         """Return the attributes of what is at a path, a symlink's its own."""
@@ -66,32 +65,29 @@ class Session:
         reply.number()
         return reply.text()
 
-    def read_link(self, path: bytes) -> bytes:
-        """Return a symlink's target."""
-        reply = self._ask(Kind.NAME, Kind.READLINK, text(path))
+    def read_links(self, paths: Sequence[bytes]) -> Iterator[bytes | None]:
+        """Yield the targets of symlinks, None for what is none, or gone."""
+        for first in range(0, len(paths), LINKS_AHEAD):
+            asked = deque(
+                self._exchange.send_all((Kind.READLINK, text(path)) for path in paths[first : first + LINKS_AHEAD])
+            )
+            try:
+                while asked:
+                    yield self._target(asked.popleft())
+            finally:
+                self._exchange.abandon(asked)
+
+    def _target(self, number: int) -> bytes | None:
+        try:
+            reply = self._exchange.reply(number, Kind.NAME)
+        except StatusError:
+            return None
         reply.number()
         return reply.text()
 
-    def list(self, path: bytes) -> Iterator[tuple[bytes, Attributes]]:
-        """Yield the names in a folder and what is known of each, `.` and `..` left out."""
-        handle = self._ask(Kind.HANDLE, Kind.OPENDIR, text(path)).text()
-        asked: deque[int] = deque()
-        more = True
-        try:
-            while more or asked:
-                while more and len(asked) < READ_AHEAD:
-                    asked.append(self._request(Kind.READDIR, text(handle)))
-                try:
-                    reply = self._reply(asked.popleft(), Kind.NAME)
-                except StatusError as error:
-                    if error.code != Code.END:
-                        raise
-                    more = False
-                    continue
-                yield from entries(reply)
-        finally:
-            self._abandon(asked)
-            self.close_later(handle)
+    def list(self, path: bytes) -> "Listing":
+        """Begin to list a folder; several may be begun before the first is read."""
+        return Listing(self, self._exchange, path)
 
     def open(self, path: bytes, flags: int) -> bytes:
         """Open a file and return its handle."""
@@ -104,39 +100,33 @@ class Session:
     def close_later(self, handle: bytes) -> None:
         """Close a handle that was only read, without waiting for the reply."""
         with contextlib.suppress(OSError, EOFError):
-            self._unwanted.add(self._request(Kind.CLOSE, text(handle)))
+            self._exchange.abandon([self._exchange.send(Kind.CLOSE, text(handle))])
 
-    def fstat(self, handle: bytes) -> Attributes:
-        """Return the attributes of an open file."""
-        return self._ask(Kind.ATTRS, Kind.FSTAT, text(handle)).attributes()
+    def look_and_open(self, path: bytes) -> tuple[Attributes, bytes | StatusError]:
+        """Return the attributes of what is at a path, and a handle to read it, or why it has none, in one round trip.
 
-    def read(self, handle: bytes, start: int, stop: int) -> Generator[bytes, None, None]:
-        """Yield the bytes from `start` to `stop`; fewer only where the file ends."""
-        ahead = max(2, IN_FLIGHT // self.largest_read)
-        asked: deque[tuple[int, int, int]] = deque()
-        ask_from = start
+        Only for what was a plain file when it was last seen: opening a pipe would hang.
+        """
+        looked, opened = self._exchange.send_all(
+            ((Kind.LSTAT, text(path)), (Kind.OPEN, text(path) + struct.pack(">II", READ, 0)))
+        )
         try:
-            while asked or ask_from < stop:
-                while ask_from < stop and len(asked) < ahead:
-                    length = min(self.largest_read, stop - ask_from)
-                    asked.append((self._request_read(handle, ask_from, length), ask_from, length))
-                    ask_from += length
-                number, at, length = asked.popleft()
-                try:
-                    data = self._reply(number, Kind.DATA).text()
-                except StatusError as error:
-                    if error.code == Code.END:
-                        return
-                    raise
-                if not data:
-                    return
-                if len(data) < length:
-                    # A server may give less than was asked for; the rest goes to the front.
-                    rest = at + len(data)
-                    asked.appendleft((self._request_read(handle, rest, length - len(data)), rest, length - len(data)))
-                yield data
-        finally:
-            self._abandon(number for number, _at, _length in asked)
+            attributes: Attributes | StatusError = self._exchange.reply(looked, Kind.ATTRS).attributes()
+        except StatusError as error:
+            attributes = error
+        try:
+            handle: bytes | StatusError = self._exchange.reply(opened, Kind.HANDLE).text()
+        except StatusError as error:
+            handle = error
+        if isinstance(attributes, Attributes):
+            return attributes, handle
+        if isinstance(handle, bytes):
+            self.close_later(handle)
+        raise attributes
+
+    def read(self, handle: bytes, span: range) -> Download:
+        """Begin to read these bytes of an open file, which is closed with them."""
+        return Download(self._exchange, handle, span, self.largest_read)
 
     def write(self, handle: bytes, data: Iterable[Buffer]) -> int:
         """Write chunks one after the other from the beginning and return how many bytes they were."""
@@ -148,16 +138,15 @@ class Session:
                 view = memoryview(chunk).cast("B")
                 for start in range(0, len(view), self.largest_write):
                     part = view[start : start + self.largest_write]
-                    asked.append(
-                        self._request(Kind.WRITE, text(handle) + struct.pack(">QI", at, len(part)) + bytes(part))
-                    )
+                    body = text(handle) + struct.pack(">QI", at, len(part))
+                    asked.append(self._exchange.send(Kind.WRITE, body, part))
                     at += len(part)
                     if len(asked) >= ahead:
-                        self._reply(asked.popleft(), Kind.STATUS)
+                        self._exchange.reply(asked.popleft(), Kind.STATUS)
             while asked:
-                self._reply(asked.popleft(), Kind.STATUS)
+                self._exchange.reply(asked.popleft(), Kind.STATUS)
         finally:
-            self._abandon(asked)
+            self._exchange.abandon(asked)
         return at
 
     def set_attributes(self, target: bytes, mode: int | None, mtime: int | None, *, is_handle: bool) -> None:
@@ -221,60 +210,56 @@ class Session:
         _packet, read, write = (reply.number(">Q") for _field in range(3))
         return (min(read or SAFE_REQUEST, LARGEST_REQUEST), min(write or SAFE_REQUEST, LARGEST_REQUEST))
 
-    def _request_read(self, handle: bytes, start: int, length: int) -> int:
-        return self._request(Kind.READ, text(handle) + struct.pack(">QI", start, length))
-
     def _ask(self, expected: int, kind: int, body: bytes) -> Reply:
-        return self._reply(self._request(kind, body), expected)
+        return self._exchange.reply(self._exchange.send(kind, body), expected)
 
-    def _request(self, kind: int, body: bytes) -> int:
-        self._number = (self._number + 1) & 0xFFFFFFFF
-        self._send(kind, struct.pack(">I", self._number) + body)
-        return self._number
 
-    def _reply(self, number: int, expected: int) -> Reply:
-        """Wait for the reply to a request; StatusError if it is a status other than success."""
-        while number not in self._received:
-            reply = self._receive_packet()
-            answered = reply.number()
-            if answered in self._unwanted:
-                self._unwanted.discard(answered)
-            else:
-                self._received[answered] = reply
-        reply = self._received.pop(number)
-        if reply.kind == Kind.STATUS:
-            code = reply.number()
-            if code != Code.OK or expected != Kind.STATUS:
-                raise StatusError(code, "" if reply.ended else reply.text().decode("utf-8", "replace"))
-        elif reply.kind != expected:
-            raise ProtocolError(f"a packet of kind {reply.kind} came where {expected} was due")
-        return reply
+class Listing:
+    """The names in one folder, on their way."""
 
-    def _abandon(self, numbers: Iterable[int]) -> None:
-        """Let the replies to these requests come and go."""
-        for number in numbers:
-            if self._received.pop(number, None) is None:
-                self._unwanted.add(number)
+    def __init__(self, session: Session, exchange: Exchange, path: bytes) -> None:
+        self._session = session
+        self._exchange = exchange
+        self._looked, self._opened = exchange.send_all(((Kind.LSTAT, text(path)), (Kind.OPENDIR, text(path))))
+        self._asked: deque[int] = deque()
+        self._handle: bytes | None = None
+        self._is_open = False
+        """Whether it was answered if it opens."""
 
-    def _send(self, kind: int, body: bytes) -> None:
-        self._channel.sendall(struct.pack(">IB", len(body) + 1, kind) + body)
+    def open(self) -> Attributes:
+        """Wait until the folder is open, and ask for its first names; return its attributes, a symlink's its own."""
+        itself = self._exchange.reply(self._looked, Kind.ATTRS).attributes()
+        self._is_open = True
+        self._handle = self._exchange.reply(self._opened, Kind.HANDLE).text()
+        self._ask(2)
+        return itself
 
-    def _receive_packet(self) -> Reply:
-        (length,) = struct.unpack(">I", self._receive(4))
-        if not 1 <= length <= LARGEST_PACKET:
-            raise ProtocolError(f"a packet of {length} bytes")
-        packet = self._receive(length)
-        return Reply(packet[0], packet[1:])
+    def __iter__(self) -> Iterator[tuple[bytes, Attributes]]:
+        """Yield each name and what is known of it, `.` and `..` left out."""
+        ended = False
+        while self._asked:
+            try:
+                reply = self._exchange.reply(self._asked.popleft(), Kind.NAME)
+            except StatusError as error:
+                if error.code != Code.END:
+                    raise
+                ended = True
+                continue
+            if not ended:
+                self._ask(READ_AHEAD - len(self._asked))
+            yield from entries(reply)
 
-    def _receive(self, length: int) -> memoryview:
-        """Return exactly `length` bytes of what the server sent.
+    def close(self) -> None:
+        """Close the folder, read to its end or not."""
+        self._exchange.abandon((self._looked, *self._asked))
+        self._asked.clear()
+        with contextlib.suppress(StatusError, OSError, EOFError):
+            if not self._is_open:
+                self._handle, self._is_open = self._exchange.reply(self._opened, Kind.HANDLE).text(), True
+            if self._handle is not None:
+                self._session.close_later(self._handle)
+        self._handle = None
 
-        All that has come is taken at once: paramiko moves the whole rest of its buffer for every smaller piece.
-        """
-        while len(self._unread) < length:
-            more = self._channel.recv(TAKE)
-            if not more:
-                raise EOFError
-            self._unread = memoryview(bytes(self._unread) + more if self._unread else more)
-        taken, self._unread = self._unread[:length], self._unread[length:]
-        return taken
+    def _ask(self, count: int) -> None:
+        if self._handle is not None:
+            self._asked.extend(self._exchange.send_all([(Kind.READDIR, text(self._handle))] * count))
