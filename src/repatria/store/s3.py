@@ -28,6 +28,7 @@ from repatria.store.s3_refusals import RefusalError, of_connection, told
 from repatria.store.s3_replace import LockedKeyError, NotKeptError, Replacer
 from repatria.store.s3_route import Routing
 from repatria.store.s3_service import Service, service_of
+from repatria.store.s3_uploads import Upload, abort_upload, list_uploads
 
 CONNECTIONS = 96
 """A long thin link wants tens; each idle one costs a socket."""
@@ -156,6 +157,17 @@ class S3Store:
             except RefusalError as error:
                 if error.code != "NoSuchKey":
                     raise
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield the uploads under the prefix that are not complete; their paths are those of objects."""
+        with self._told(""):
+            found = list(list_uploads(self._exchange, self._prefix))
+        yield from (replace(upload, path=upload.path[len(self._prefix) :]) for upload in found)
+
+    def abort(self, path: str, upload: str) -> None:
+        """Drop an upload that is not complete."""
+        with self._told(path):
+            abort_upload(self._exchange, self._key(path), upload)
 
     def close(self) -> None:
         """End the connections."""

@@ -47,10 +47,7 @@ class Page:
 
 def page_of(text: bytes) -> Page:
     """Read a reply to ListObjectsV2; BrokenError if it is none."""
-    try:
-        root = Tree.fromstring(text)  # noqa: S314 -- expat bounds entities since 2.4.1, and resolves no external ones
-    except Tree.ParseError as error:
-        raise BrokenError("the listing is no XML") from error
+    root = tree_of(text)
     if _name(root) != "ListBucketResult":
         raise BrokenError("the reply is no listing")
     fields = {_name(element): element.text or "" for element in root}
@@ -61,6 +58,22 @@ def page_of(text: bytes) -> Page:
     if more and not token:
         raise BrokenError("the listing does not tell how it goes on")
     return Page(objects, token if more else None)
+
+
+def tree_of(text: bytes) -> Tree.Element:
+    """Parse a reply; BrokenError if it is no XML."""
+    try:
+        return Tree.fromstring(text)  # noqa: S314 -- expat bounds entities since 2.4.1, and resolves no external ones
+    except Tree.ParseError as error:
+        raise BrokenError("the reply is no XML") from error
+
+
+def text_of(element: Tree.Element, name: str) -> str:
+    """Return what the child of that name says, whatever its namespace; BrokenError if it says nothing."""
+    found = element.findtext(f"{{*}}{name}")
+    if not found:
+        raise BrokenError(f"the reply tells no {name}")
+    return found
 
 
 def _listed(entry: Tree.Element, *, encoded: bool) -> Object:

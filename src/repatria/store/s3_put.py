@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 from xml.etree import ElementTree as Tree
 
 from repatria.model import Object
 from repatria.store.base import Buffer
 from repatria.store.s3_exchange import Exchange, Request, sha256_of
 from repatria.store.s3_http import Buffers, size_of
-from repatria.store.s3_link import BrokenError
+from repatria.store.s3_listing import text_of, tree_of
 from repatria.store.s3_refusals import RefusalError
 from repatria.store.s3_service import Service
 
@@ -85,8 +86,9 @@ class Putter:
         return {"content-md5": _md5(body)} if sha256 is None or self.wants_md5 else {}
 
     def _put_parts(self, key: str, data: Iterable[Buffer], size: int, kept: Mapping[str, str]) -> None:
+        self._abort_earlier(key)
         reply = self.exchange.read(Request("POST", key, {"uploads": ""}, kept, ()))[1]
-        upload = {"uploadId": _text_of(reply, "UploadId")}
+        upload = {"uploadId": text_of(tree_of(reply), "UploadId")}
         try:
             parts = self._send_parts(key, upload, data, size)
             self._look(key)
@@ -95,6 +97,17 @@ class Putter:
             with contextlib.suppress(RefusalError, OSError):
                 self.exchange.read(Request("DELETE", key, upload))
             raise
+
+    def _abort_earlier(self, key: str) -> None:
+        """Drop the parts that a killed run left under this very key: they cost, and keep data, for ever.
+
+        Where listing uploads or dropping them is not allowed they stay: no more than this can be done with such a key.
+        """
+        with contextlib.suppress(RefusalError):
+            query = {"uploads": "", "encoding-type": "url", "prefix": key}
+            for entry in tree_of(self.exchange.read(Request("GET", query=query))[1]).findall("{*}Upload"):
+                if unquote_plus(text_of(entry, "Key")) == key:
+                    self.exchange.read(Request("DELETE", key, {"uploadId": text_of(entry, "UploadId")}))
 
     def _send_parts(self, key: str, upload: Mapping[str, str], data: Iterable[Buffer], size: int) -> list[str]:
         """Send the parts one after the other; return their ETags."""
@@ -174,18 +187,6 @@ def _parts_list(etags: Iterable[str]) -> bytes:
         Tree.SubElement(part, "PartNumber").text = str(number)
         Tree.SubElement(part, "ETag").text = etag
     return Tree.tostring(root)
-
-
-def _text_of(reply: bytes, name: str) -> str:
-    """Return what the element of that name says, whatever its namespace."""
-    try:
-        root = Tree.fromstring(reply)  # noqa: S314 -- expat bounds entities since 2.4.1, and resolves no external ones
-    except Tree.ParseError as error:
-        raise BrokenError("the reply is no XML") from error
-    found = root.findtext(f"{{*}}{name}")
-    if not found:
-        raise BrokenError(f"the reply tells no {name}")
-    return found
 
 
 def _md5(body: Buffers) -> str:
