@@ -90,6 +90,14 @@ def test_a_manifest_that_is_none(dataset: Dataset) -> None:
     assert dataset.verify().findings[f"{dataset.bundles[2]}/manifest-sha256.txt"] == "altered"
 
 
+@pytest.mark.parametrize("path", ["manifest-sha256.txt", "tagmanifest-sha256.txt"])
+def test_a_manifest_that_was_emptied(dataset: Dataset, path: str) -> None:
+    replace(dataset.file(2, path), b"")
+    told = dataset.verify()
+    assert told.findings[f"{dataset.bundles[2]}/{path}"] == "altered"
+    assert told.code == 1
+
+
 def test_a_manifest_with_every_digest_made_to_fit_is_still_not_the_signed_one(dataset: Dataset) -> None:
     """Whoever owns the store can make manifests, tag manifests and digests agree; not the statement."""
     volume = dataset.file(2, "data/vol-000001.tar.age")

@@ -73,7 +73,10 @@ def _manifest(seen: Seen, path: str, structure: Structure) -> dict[str, bytes]:
     if data is None:
         return {}  # that it is missing was said when the bundle was looked at
     try:
-        return layout.parse_manifest(data)
+        digests = layout.parse_manifest(data)
+        if not digests:
+            raise MalformedError(_("The manifest names no file."))
+        return digests
     except MalformedError as error:
         structure.verdicts.append(altered(f"{seen.bundle_id}/{path}", error.message))
         return {}
