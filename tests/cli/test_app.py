@@ -82,7 +82,7 @@ def test_heavy_libraries_are_not_loaded_before_they_are_needed() -> None:
         text=True,
         check=True,
     ).stdout.split()
-    heavy = {"boto3", "botocore", "paramiko", "apsw", "cryptography", "numpy", "PIL", "pydantic", "tesserocr", "pypdf"}
+    heavy = {"boto3", "botocore", "apsw", "cryptography", "numpy", "PIL", "pydantic", "tesserocr", "pypdf"}
     assert heavy.isdisjoint(listed)
 
 

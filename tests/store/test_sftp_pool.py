@@ -99,7 +99,7 @@ def test_small_reads_share_one_and_large_ones_go_where_least_is_under_way(loans:
     far = Far(round_trip=0.0, most=2)
     pool = Pool(far.connect)
     with pool.lend(), pool.lend():
-        wait_for(lambda: len(far.lines) == 2)
+        wait_for(lambda: len(pool._loads) == 2 and not pool._starting)
     first = loans.enter_context(pool.lend(1 << 20))
     small = [loans.enter_context(pool.lend(LEAST)) for _each in range(32)]
     assert all(each is not first for each in small)
@@ -117,9 +117,9 @@ def test_a_connection_of_ones_own_is_shared_with_nobody(loans: ExitStack) -> Non
 def test_a_server_that_refuses_more_is_left_in_peace(loans: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     far = Far(most=3)
     pool = Pool(far.connect)
-    for _each in range(4):
+    for _each in range(5):
         loans.enter_context(pool.lend(1 << 20))
-    wait_for(lambda: pool._starting == 0 and len(far.lines) == 3)
+    wait_for(lambda: len(pool._loads) == 3 and not pool._starting)
     asked = far.asked
     for _each in range(100):
         with pool.lend():
