@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from repatria.bundle.chain import Chain
 from repatria.errors import FullError, RefusedError, StoppedError, UnreachableError, UsageError
+from repatria.migrate.names_table import TableRow
 from repatria.migrate.restore import Fate, Restored, restore_objects
 from repatria.model import FindingKind, Object, ObjectKind
 from repatria.store.base import Buffer, Store
@@ -27,6 +32,13 @@ HOSPITAL: list[Source] = [
     directory("dossiers/2025"),
     symlink("dossiers/dernier", "2024/été.pdf"),
 ]
+
+RAW_NAMES = st.binary(min_size=1, max_size=40).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+NASTY_PARTS = ["..", ".", "", "a", "b", "A", "_names", ".repatria-tmp", "é", "e\u0301", "\udcff", "\n"]
+HOSTILE_NAMES = st.one_of(
+    RAW_NAMES,
+    st.lists(st.sampled_from(NASTY_PARTS), min_size=1, max_size=5).map("/".join),
+).filter(bool)
 
 
 def chain_of(sources: Sequence[Source], store: Store | None = None) -> Chain:
@@ -187,6 +199,21 @@ class TestHostileNames:
         table = (tmp_path / "out/_names/table.tsv").read_text().splitlines()
         assert table[0] == "stored\tkind\tnumber\tpath\tlink target"
         assert [line.split("\t")[3] for line in table[1:]] == [name.replace("\0", "\\x00") for name in names]
+
+    @given(st.lists(HOSTILE_NAMES, max_size=8, unique=True))
+    @settings(max_examples=60, deadline=None)
+    def test_any_bytes_come_back_under_their_name_or_by_the_table(self, names: list[str]) -> None:
+        contents = {name: str(number).encode() for number, name in enumerate(names, 1)}
+        with TemporaryDirectory() as folder:
+            root = Path(folder, "a", "b", "c", "out")
+            outcomes = restore(chain_of([file(name, data) for name, data in contents.items()]), LocalStore(root))
+            assert {outcome.fate for outcome in outcomes} <= {Fate.WRITTEN}
+            for outcome in outcomes:
+                own = outcome.stored == outcome.row.path
+                assert own or outcome.stored == f"_names/{sha256(os.fsencode(outcome.row.path)).hexdigest()}"
+                assert own or TableRow(outcome.stored, outcome.row).line() in (root / "_names/table.tsv").read_text()
+                assert (root / outcome.stored).read_bytes() == contents[outcome.row.path]
+            assert {path.name for path in Path(folder).rglob("*") if root not in path.parents} <= {"a", "b", "c", "out"}
 
     def test_a_file_and_a_folder_of_the_same_name(self, tmp_path: Path) -> None:
         chain = chain_of([file("a", b"file"), file("a/b", b"below")])
