@@ -149,6 +149,16 @@ def test_check_finds_a_spoiled_head(vault: Path) -> None:
     assert done.stdout.endswith("opens 1 of 2\n")
 
 
+def test_check_reads_heads_alone(vault: Path) -> None:
+    """What follows the head may be gigabytes; a hole in its place changes nothing."""
+    for file in (vault / "vault" / "dataset" / BUNDLE / "data").iterdir():
+        head = file.read_bytes()[: -(100 + 16)]
+        file.write_bytes(head)
+        os.truncate(file, 1 << 40)
+    done = repatria(vault, "keys", "check", f"vault/dataset/{BUNDLE}", "-i", "key")
+    assert (done.returncode, done.stdout) == (0, "opens 2 of 2\n"), done.stderr
+
+
 def test_check_of_nothing_is_no_success(vault: Path) -> None:
     done = repatria(vault, "keys", "check", "vault/nothing", "-i", "key")
     assert done.returncode == 2, done.stdout
