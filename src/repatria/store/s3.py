@@ -88,8 +88,7 @@ class S3Store:
     def stat(self, path: str) -> Object:
         """Return what HEAD tells of one object."""
         with self._told(path):
-            reply, _empty = self._exchange.read(Request("HEAD", self._key_to_read(path)))
-            return object_of(path, reply.headers)
+            return object_of(path, self._exchange.head(self._key_to_read(path)))
 
     def read(self, path: str, start: int = 0, length: int | None = None, *, version: str | None = None) -> Reading:
         """Read with one request; if the reply breaks off, another takes it up there, pinned to the same version."""

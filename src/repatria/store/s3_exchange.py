@@ -9,9 +9,9 @@ import random
 import re
 import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import sleep
 from typing import TypeVar
 
 from repatria import __version__
@@ -34,6 +34,7 @@ _PASSING = {408, 500, 502, 504}
 _DAMAGED = {"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
 """What a service says of a body that did not come whole."""
 _RENEWABLE = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
+_UNEXPLAINED = {301, 307, 400, 403}
 _ERROR = re.compile(rb"\s*(<\?xml[^>]*\?>\s*)?<Error[\s>]")
 _STATUS = {"PreconditionFailed": 412, "NoSuchUpload": 404, "InvalidPart": 400, "SlowDown": 503}
 """What the status would have been of an error that comes with 200."""
@@ -80,6 +81,16 @@ class Exchange:
     def ask(self, request: Request) -> Reply:
         """Return the reply to a request; its body is the caller's to read or close."""
         return self._tried(request, lambda reply: reply)
+
+    def head(self, key: str) -> Mapping[str, str]:
+        """Return the headers that a key has. A refusal has no body here to tell why: GET is asked for its reason."""
+        try:
+            return self.read(Request("HEAD", key))[0].headers
+        except RefusalError as error:
+            if error.status not in _UNEXPLAINED:
+                raise
+        self.ask(Request("GET", key)).body.close()
+        return self.read(Request("HEAD", key))[0].headers
 
     def read(self, request: Request) -> tuple[Reply, bytes]:
         """Return the reply to a request, and its whole body; one that holds an error is none, whatever its status."""
@@ -148,7 +159,7 @@ class _Attempt:
         if self.tries >= (THROTTLED_TRIES if slower else TRIES):
             raise error
         pause = FIRST_PAUSE * 2 ** (self.tries - 1) * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
-        time.sleep(min(asked + pause, LONGEST_PAUSE))
+        sleep(min(asked + pause, LONGEST_PAUSE))
 
 
 def _head(request: Request, route: Route) -> str:

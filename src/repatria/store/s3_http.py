@@ -168,6 +168,7 @@ class Body:
         says = headers.get("connection", "").lower()
         self._keeps = self._left is not None and "close" not in says and (not old or "keep-alive" in says)
         self._pool: Pool | None = None
+        self._error: OSError | None = None
 
     def lend_from(self, pool: "Pool") -> None:
         """Give the connection back to a pool as soon as the body has ended."""
@@ -176,11 +177,19 @@ class Body:
             self._release()
 
     def read(self, most: int) -> bytes:
-        """Return up to `most` bytes, fewer only before the end, none after it; OSError if it does not come so far."""
+        """Return up to `most` bytes, none after the end; OSError if that does not come, once what came was returned."""
+        if self._error is not None:
+            raise self._error
         pieces: list[bytes] = []
         wanted = most
         while wanted and not self._ended:
-            piece = self._receive(wanted)
+            try:
+                piece = self._receive(wanted)
+            except OSError as error:
+                if not pieces:
+                    raise
+                self._error = error
+                break
             pieces.append(piece)
             wanted -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -188,7 +197,7 @@ class Body:
     def read_all(self, most: int) -> bytes:
         """Return the whole body; BrokenError if it has more than `most` bytes."""
         data = self.read(most)
-        if not self._ended and self.read(1):
+        if not self._ended and self.read(1):  # or it raises what broke it off
             raise BrokenError("the reply is longer than it may be")
         return data
 

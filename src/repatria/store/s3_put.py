@@ -56,7 +56,7 @@ class Putter:
         if self.service.write_once and self.conditional:
             return
         try:
-            self.exchange.read(Request("HEAD", key))
+            self.exchange.head(key)
         except RefusalError as error:
             if error.status != 404:
                 raise

@@ -73,7 +73,7 @@ class Replacer:
             self._require(key, sha256)  # a copy of several parts has another ETag than they: only its bytes tell
 
     def _head(self, key: str) -> Mapping[str, str]:
-        return self.putter.exchange.read(Request("HEAD", key))[0].headers
+        return self.putter.exchange.head(key)
 
     def _require(self, key: str, sha256: bytes) -> None:
         """Read an object back; NotKeptError unless it has that digest."""
