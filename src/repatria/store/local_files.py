@@ -173,13 +173,14 @@ def sweep(aside: int) -> None:
         with contextlib.suppress(OSError):
             file = os.open(name, FILE, dir_fd=aside)
             try:
-                if _is_left(file):
+                if is_left(file):
                     os.unlink(name, dir_fd=aside)
             finally:
                 os.close(file)
 
 
-def _is_left(file: int) -> bool:
+def is_left(file: int) -> bool:
+    """Return whether nobody writes to a file aside any more."""
     age = time.time() - os.fstat(file).st_mtime
     if age < UNTOUCHED:
         return False
