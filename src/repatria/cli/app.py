@@ -25,6 +25,7 @@ GROUPS = (
     "adopt",
     "status",
     "bundles",
+    "clean",
     "objects",
     "verify",
     "prove",

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
         )
         problems = found = 0
         with out.table("bundle", columns) as table:
-            for store, dataset_id in _places(place, settings, endpoint, profile):
+            for store, dataset_id in target_places(place, settings, endpoint, profile):
                 for entry in _entries(store, dataset_id):
                     found += 1
                     problems += bool(entry.problem)
@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
         return 6 if problems else 0
 
 
-def _places(
+def target_places(
     place: str | None, settings: "Settings", endpoint: str | None, profile: str | None
 ) -> "Iterator[tuple[Store, str | None]]":
     """Yield the stores to look into, each with the one dataset that is meant, None for all."""

@@ -25,8 +25,8 @@ from repatria.bundle import layout
 from repatria.bundle.statement import canonical
 from repatria.errors import LockedError, NotFoundError, StoreError
 from repatria.i18n import _, ngettext
-from repatria.model import ObjectKind
 from repatria.store.base import Store
+from repatria.store.folders import remove_empty
 from repatria.work.lease_files import STAMP, SeenLease, Terms, goes_before, holder_of, leases_at
 from repatria.work.lock import Holder
 from repatria.work.patience import TRANSIENT
@@ -60,6 +60,11 @@ class Lease:
         self._over = threading.Event()
         self._lost: LockedError | None = None
         self._thread = threading.Thread(target=self._renew_again_and_again, name="lease", daemon=True)
+
+    @property
+    def token(self) -> str:
+        """What tells it from all others at the target."""
+        return self._token
 
     def __enter__(self) -> Self:
         """Take the lease; LockedError (7) names who has it, StoreError (5) if the target is not to be written."""
@@ -201,7 +206,7 @@ class Lease:
         """Remove the files of a lease; where that is refused, write the one that ends it."""
         with suppress(*TRANSIENT):
             if all([_delete(self._store, path) for path in paths]):  # each of them, whatever became of the others
-                _leave_no_empty_folder(self._store, f"{self._dataset}/{layout.LEASES}")
+                remove_empty(self._store, f"{self._dataset}/{layout.LEASES}")
                 return
             stamp = datetime.now(UTC).strftime(STAMP)
             data = canonical({"type": LEASE_TYPE, "dataset": self._dataset, "lease": token, "ended": stamp})
@@ -224,14 +229,6 @@ class Lease:
                 minutes,
             ).format(count=minutes),
         )
-
-
-def _leave_no_empty_folder(store: Store, folder: str) -> None:
-    """Remove the folder of leases where the store has folders, and nobody has a file in it."""
-    with suppress(StoreError):
-        for told in list(store.list(folder)):
-            if told.kind is ObjectKind.DIRECTORY and told.path == folder:
-                store.delete(folder)
 
 
 def _delete(store: Store, path: str) -> bool:

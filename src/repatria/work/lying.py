@@ -17,15 +17,12 @@ from repatria.bundle.statement import (
     parse_statement,
 )
 from repatria.bundle.succession import SIGNATURE_LIMIT
-from repatria.bundle.writer import BundleWriter
+from repatria.bundle.writer import WRITING_ORDER, BundleWriter
 from repatria.crypt import sshsig
 from repatria.crypt.sshsig import SigningKey
 from repatria.errors import CryptError, NotFoundError
 from repatria.model import Object, ObjectKind
 from repatria.store.base import Store
-
-SIGNED = frozenset({layout.MANIFEST, layout.STATEMENT, layout.STATEMENT_SIGNATURE, layout.TAGMANIFEST})
-"""The files that a bundle has once everything in it is there."""
 
 
 @dataclass(slots=True)
@@ -45,7 +42,7 @@ class LyingBundle:
     @property
     def is_closed(self) -> bool:
         """Whether any file is there that is written only once everything in it has arrived."""
-        return not SIGNED.isdisjoint(self.files)
+        return not self.files.keys().isdisjoint(WRITING_ORDER)
 
     @property
     def bytes(self) -> int:
@@ -71,9 +68,9 @@ def lying_bundles(store: Store, dataset_id: str | None = None) -> list[LyingBund
         bundle_id, slash, path = rest.partition("/")
         if slash and layout.DATASET_ID.match(dataset) and layout.BUNDLE_ID.match(bundle_id):
             bundle = found.setdefault((dataset, bundle_id), LyingBundle(dataset, bundle_id))
-            if told.kind is not ObjectKind.DIRECTORY:
+            if told.kind is not ObjectKind.DIRECTORY:  # an empty one
                 bundle.files[path] = told
-    return [found[name] for name in sorted(found)]
+    return [found[name] for name in sorted(found) if found[name].files]
 
 
 def finish_signed(
