@@ -210,6 +210,21 @@ def alter_a_checkpoint(site: Site) -> None:
     site.change(2, "checkpoints/0001.json", lambda data: data.replace(b"started", b"stopped"))
 
 
+def alter_a_checkpoint_and_fit_the_manifests(site: Site) -> None:
+    alter_a_checkpoint(site)
+    site.fit_manifests(2)
+
+
+def put_the_checkpoint_of_another_bundle(site: Site) -> None:
+    for path in ("checkpoints/0001.json", "checkpoints/0001.json.sig"):
+        site.put(2, path, site.place(1, path).read_bytes())
+    site.fit_manifests(2)
+
+
+def empty_the_tag_manifest(site: Site) -> None:
+    site.put(2, layout.TAGMANIFEST, b"")
+
+
 def alter_the_readme(site: Site) -> None:
     site.change(2, layout.README, lambda data: data + b"Send us your key.\n")
 
@@ -400,7 +415,22 @@ CASES = (
     Case(swap_an_index_for_ones_own, "signer", 1, (("altered", f"{{0}}/{INDEX}", ""),), 6),
     Case(swap_a_chunk_for_ones_own, "signer", 1, (("altered", f"{{0}}/{VOLUME}", SHA),), 6),
     Case(add_a_file, "signer", 1, (("unexpected", "{2}/data/vol-000009.tar.age", "No manifest names it; nobody"),), 0),
-    Case(alter_a_checkpoint, "signer", 1, (("altered", "{2}/checkpoints/0001.json", ""),), 0),
+    Case(alter_a_checkpoint, "signer", 6, (("altered", "{2}/checkpoints/0001.json", "The signature does not"),), 0),
+    Case(
+        put_the_checkpoint_of_another_bundle,
+        "signer",
+        1,
+        (("unexpected", "{2}/checkpoints/0001.json", "It is the checkpoint of another bundle"),),
+        0,
+    ),
+    Case(
+        alter_a_checkpoint_and_fit_the_manifests,
+        "signer",
+        6,
+        (("altered", "{2}/checkpoints/0001.json", "The signature does not belong to these bytes"),),
+        0,
+    ),
+    Case(empty_the_tag_manifest, "signer", 1, (("altered", "{2}/tagmanifest-sha256.txt", "The manifest names no"),), 0),
     Case(alter_the_readme, "signer", 1, (("altered", "{2}/README.txt", ""),), 0),
     # signatures
     Case(

@@ -54,8 +54,8 @@ def test_what_is_undamaged_is_intact_in_depth(pristine: Dataset) -> None:
         ("data/index-0001.db.age", "altered", 1),
         ("bag-info.txt", "altered", 1),
         ("README.txt", "altered", 1),
-        ("checkpoints/0001.json", "altered", 1),
-        ("checkpoints/0001.json.sig", "altered", 1),
+        ("checkpoints/0001.json", "altered", 6),
+        ("checkpoints/0001.json.sig", "altered", 6),
         ("statement.json", "altered", 6),
     ],
 )

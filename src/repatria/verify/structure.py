@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 
 from repatria.bundle import layout
 from repatria.bundle.errors import MalformedError
-from repatria.bundle.statement import Statement
+from repatria.bundle.statement import NAMESPACE, Statement, parse_checkpoint
+from repatria.bundle.succession import SIGNATURE_LIMIT
+from repatria.crypt import sshsig
+from repatria.errors import CryptError
 from repatria.i18n import _
-from repatria.verify.report import Verdict, altered, missing, unexpected, unverifiable
+from repatria.verify.report import SIGNATURE_FAILED, Verdict, altered, missing, unexpected, unverifiable
 from repatria.verify.seen import Seen
 
 _OXUM = re.compile(rb"^Payload-Oxum: ([0-9]+)\.([0-9]+)$", re.MULTILINE)
@@ -37,6 +40,7 @@ def check_structure(seen: Seen, files: Mapping[str, int]) -> Structure:
     )
     told = {each.subject for each in (*seen.verdicts, *structure.verdicts)}
     checks = (
+        _check_checkpoints(seen),
         _check_tag_files(seen, tag_digests),
         _check_bound_files(seen),
         _check_payload(seen, payload, files),
@@ -104,6 +108,27 @@ def _check_bound_files(seen: Seen) -> Iterator[Verdict]:
         data = seen.tag_files.get(path)
         if data is not None and hashlib.sha256(data).hexdigest() != digest:
             yield altered(f"{seen.bundle_id}/{path}", _("It is not what the signed statement binds."))
+
+
+def _check_checkpoints(seen: Seen) -> Iterator[Verdict]:
+    """Check their signatures: nothing else binds them. By whom matters only while their bundle is unfinished."""
+    for path, data in seen.tag_files.items():
+        match = layout.CHECKPOINT.match(path)
+        signature = seen.tag_files.get(layout.signature_path(path))
+        if match is None or match[2]:
+            continue
+        subject = f"{seen.bundle_id}/{path}"
+        if signature is None:
+            yield missing(f"{seen.bundle_id}/{layout.signature_path(path)}", _("The bundle lacks it."))
+            continue
+        try:
+            sshsig.verify(signature[:SIGNATURE_LIMIT].decode("ascii", "replace"), data, NAMESPACE)
+            checkpoint = parse_checkpoint(data)
+        except CryptError as error:
+            yield altered(subject, error.message, code=SIGNATURE_FAILED)
+            continue
+        if seen.genuine is not None and (checkpoint.dataset, checkpoint.bundle) != (seen.dataset_id, seen.bundle_id):
+            yield unexpected(subject, _("It is the checkpoint of another bundle."))
 
 
 def _check_payload(seen: Seen, payload: Mapping[str, bytes], files: Mapping[str, int]) -> Iterator[Verdict]:
