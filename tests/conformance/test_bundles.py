@@ -1,6 +1,8 @@
 """A chain of bundles on every kind of store: written, verified, read by ranges, and damage found."""
 
+import io
 import os
+import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,8 +12,11 @@ import pytest
 
 from repatria.bundle.chain import Chain
 from repatria.crypt.allowed_signers import AllowedSigners
+from repatria.crypt.identity import generate
+from repatria.crypt.seal import seal
+from repatria.crypt.seek import DecryptingReader
 from repatria.errors import CryptError, Role
-from repatria.store.base import Reading, Store
+from repatria.store.base import Reading, Store, StoredFile
 from repatria.store.registry import open_store
 from repatria.verify.dataset import DatasetCheck, Wish
 from repatria.verify.report import BundleResult, Verdict
@@ -81,6 +86,26 @@ def test_a_volume_cut_short_and_one_that_is_gone_are_found(maker: DatasetMaker) 
     with pytest.raises(CryptError, match="vol-000002"):
         list(place[0].read_object(place[1], 2_000_000, 10_000))
     chain.close()
+
+
+def test_an_age_file_is_a_file_that_seeks_wherever_it_lies(store: Store) -> None:
+    """The property of tests/crypt/test_seek.py over ranges that really travel."""
+    chance = random.Random(1984)  # noqa: S311 -- the same steps every time, not a secret
+    payload = chance.randbytes(5 * 65_536 + 1234)
+    identity = generate()
+    sealed = bytes(seal(payload, [identity.recipient]).data)
+    store.put("sealed", [sealed], len(sealed))
+    told = store.stat("sealed")
+    reader = DecryptingReader(StoredFile(store, told.path, told.size, told.version or None), [identity])
+    plain = io.BytesIO(payload)
+    for _step in range(60):
+        whence = chance.choice((os.SEEK_SET, os.SEEK_CUR, os.SEEK_END))
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: plain.tell(), os.SEEK_END: len(payload)}[whence]
+        offset = chance.randrange(len(payload) + 1000) - base
+        assert reader.seek(offset, whence) == plain.seek(offset, whence)
+        length = chance.choice((1, 100, 65_536, 200_000))
+        assert reader.read(length) == plain.read(length)
+        assert reader.tell() == plain.tell()
 
 
 class Counting:
