@@ -69,7 +69,7 @@ class Taken:
     """Whether the archive holds its bytes, under its name or another."""
     troubles: tuple[Trouble, ...] = ()
     was_read: bool = True
-    """False if its source did not give it whole: it changed, vanished, or may not be read."""
+    """False if it changed or vanished meanwhile: what is there now is another."""
 
 
 @dataclass(slots=True)
@@ -190,7 +190,8 @@ class Batch:
         try:
             data = self._patience.insist(lambda: _whole(work.scan))
         except (RefusedError, NotFoundError, ChangedError) as error:
-            return _Outcome(work, read=ReadScan(troubles=(Trouble(error.message),)), was_fetched=False)
+            refused = isinstance(error, RefusedError)
+            return _Outcome(work, read=ReadScan(troubles=(Trouble(error.message),)), was_fetched=refused)
         sha256 = hashlib.sha256(data).digest()
         told = replace(work.scan.object, size=len(data), version=version_of(sha256))
         if self._run.catalogue.holds_version(told):

@@ -246,10 +246,12 @@ class Shelving:
         *,
         last: bool,
     ) -> None:
+        # A scan that came again before its bundle was finished: a path has one row in a bundle.
+        taken = [number for row in objects if (number := self._run.catalogue.taken(row.path)) is not None]
         self._run.store(volume, objects, members, documents=documents, pages=pages, last=last)
         buried = [known.number for path in burials if (known := self._run.known(path)) is not None]
-        if buried:
-            self._run.bury_all(buried)
+        if taken or buried:
+            self._run.bury_all([*taken, *buried])
         for each in finished:
             self._stored(each)
         self._run.publish_if_due()

@@ -64,6 +64,14 @@ class Catalogue:
         """Return what is known of the object at a path; None if it is new, or gone."""
         return self._known([self.path_mark(path)]).get(self.path_mark(path))
 
+    def taken(self, path: str) -> int | None:
+        """Return the number of the object that the unfinished bundle took at a path; None if it took none."""
+        row = self._journal.row(
+            f"SELECT number FROM taken WHERE path=? AND {_NOT_BURIED} ORDER BY number DESC LIMIT 1",  # noqa: S608
+            self.path_mark(path),
+        )  # a literal condition
+        return int(row[0]) if row else None
+
     def unchanged(self, told: Object) -> bool:
         """Return whether an object did not change since it was taken; of a whole listing, ask `compared`."""
         return self._is_same(told, self.known(told.path))

@@ -1,0 +1,79 @@
+"""What `ocr` says of a bundle that it made."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from repatria.cli.output import Output
+from repatria.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from repatria.ocr.digitise import DigitiseResult
+
+
+def show_result(out: Output, dataset: str, result: "DigitiseResult", latest_uri: str | None, seconds: float) -> None:
+    """Show what a run did, its bundle's URI last."""
+    for found in result.findings:
+        out.finding(found, stored=False)
+    uri = result.uri or latest_uri
+    out.record(
+        "digitised",
+        dataset=dataset,
+        bundle=result.uri,
+        documents=result.documents,
+        pages=result.pages,
+        already=result.already,
+        copies=result.copies,
+        flagged=result.flagged,
+        separators=result.separators,
+        seconds=round(seconds, 1),
+    )
+    for sentence in _sentences(result, seconds):
+        out.say(sentence)
+    if result.findings and not out.names:
+        out.say(_("Which scans these are is shown on a terminal, or with --json."))
+    if uri is not None:
+        out.text(uri)
+    out.summary(bundle=uri, next=f"repatria verify {dataset}" if uri else None)
+
+
+def _sentences(result: "DigitiseResult", seconds: float) -> Iterator[str]:
+    """Yield what is said of a run."""
+    from repatria.cli.quantity import number_text, quantity_text, rate_text
+    from repatria.progress import Unit
+
+    if result.pages:
+        yield ngettext(
+            "Read {pages} of {count} document ({rate}); every volume is proven at the target.",
+            "Read {pages} of {count} documents ({rate}); every volume is proven at the target.",
+            result.documents,
+        ).format(
+            pages=quantity_text(result.pages, Unit.PAGES),
+            count=number_text(result.documents),
+            rate=rate_text(result.pages / max(seconds, 0.001), Unit.PAGES),
+        )
+    else:
+        yield _("Nothing new.")
+    if result.already:
+        yield ngettext(
+            "{count} scan is in the archive already and was left out.",
+            "{count} scans are in the archive already and were left out.",
+            result.already,
+        ).format(count=number_text(result.already))
+    if result.copies:
+        yield ngettext(
+            "{count} scan has the same bytes as one in the archive, under another name, and was left out.",
+            "{count} scans have the same bytes as others in the archive, under other names, and were left out.",
+            result.copies,
+        ).format(count=number_text(result.copies))
+    if result.separators:
+        yield ngettext(
+            "{count} separator sheet parted them; it is kept in the originals.",
+            "{count} separator sheets parted them; they are kept in the originals.",
+            result.separators,
+        ).format(count=number_text(result.separators))
+    if result.flagged:
+        yield ngettext(
+            "{count} page needs an eye: it was read with little confidence.",
+            "{count} pages need an eye: they were read with little confidence.",
+            result.flagged,
+        ).format(count=number_text(result.flagged))

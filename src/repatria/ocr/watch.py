@@ -1,0 +1,209 @@
+"""Watching a shared folder: scans become bundles as they come, day after day, until someone says stop.
+
+A round is one bundle: it begins with the first whole scan, takes what comes, and closes after so many pages or once
+nothing has come for a while. Only when the bundle was read back from the target and is what was signed do its scans
+leave `inbox`. A run that is killed leaves them there; the next one knows them by their bytes.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from repatria.errors import FindingsError
+from repatria.i18n import _
+from repatria.model import Object
+from repatria.ocr.batch import Taken, Wishes, Work
+from repatria.ocr.digitise import Desk, DigitiseResult, OpenedBatch, finish, open_batch
+from repatria.ocr.intake import Scan, shelves
+from repatria.ocr.page_journal import PageJournal
+from repatria.ocr.problem_note import problem_note
+from repatria.ocr.reading import Trouble
+from repatria.ocr.share import DEFAULT_SETTLE, Arrivals, Share
+from repatria.progress import SILENT, Progress
+from repatria.work.bundling import BundleRun
+from repatria.work.patience import Patience
+from repatria.work.state import write_whole
+
+DEFAULT_PAGES = 500
+DEFAULT_IDLE = 15 * 60.0
+VERIFIED_FILE = "watch.verified"
+"""In the dataset's state folder: the last bundle that was verified before its scans were put away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When bundles close."""
+
+    pages: int = DEFAULT_PAGES
+    """After so many pages."""
+    idle: float = DEFAULT_IDLE
+    """Or once nothing has come for so many seconds."""
+    settle: float = DEFAULT_SETTLE
+    """Seconds for which a file must not change before it is taken for whole."""
+    glance: float = 1.0
+    """Seconds between two looks at the inbox."""
+
+
+@dataclass(slots=True)
+class Round:
+    """What one bundle of a watch amounts to."""
+
+    result: DigitiseResult
+    done: int = 0
+    """Scans moved to `done`."""
+    problems: int = 0
+    """Scans moved to `problems`."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One archive that is fed by one shared folder; `run` may be called once, under the dataset's lock."""
+
+    share: Share
+    desk: Desk
+    rhythm: Rhythm
+    open_run: Callable[[], AbstractContextManager[BundleRun]]
+    """Opens the dataset's bundle in the making."""
+    wishes: Callable[[], Wishes]
+    """How scans are to be read, asked for anew for each bundle."""
+    is_intact: Callable[[str], bool]
+    """Tells of a finished bundle, by its URI, whether the target still holds what was signed."""
+    patience: Patience
+    progress: Progress = SILENT
+    _arrivals: Arrivals = field(init=False)
+    _handled: dict[str, str] = field(default_factory=dict)
+    """Scans of this round, by path, with the version that was seen."""
+    _archived: list[Taken] = field(default_factory=list)
+    """Those of them that wait for their bundle."""
+    _problems: int = 0
+
+    def __post_init__(self) -> None:
+        """Look at the inbox through one memory, from bundle to bundle."""
+        self._arrivals = Arrivals(self.share.source(), self.rhythm.settle)
+
+    def run(self) -> Iterator[Round]:
+        """Yield a round after each bundle; never ends but by an error, StoppedError (8) among them.
+
+        The first round begins at once, so that what an earlier run left in the middle comes to its end.
+        """
+        self.share.prepare()
+        while True:
+            finished = self._round()
+            if finished is not None:
+                yield finished
+            self._await_scans()
+
+    def _await_scans(self) -> None:
+        """Wait, with nothing open, until a scan is whole."""
+        while not self._arrivals.whole():
+            self.patience.stop.wait(self.rhythm.glance)
+
+    def _round(self) -> Round | None:
+        """Make one bundle; None if nothing came of it."""
+        self._handled, self._archived, self._problems = {}, [], 0
+        wishes = self.wishes()
+        with self.open_run() as run, PageJournal(self.desk.folder, self.desk.key) as journal:
+            self._require_intact(run.latest_uri)
+
+            def take(taken: Taken) -> None:
+                self._take(taken, journal)
+
+            with open_batch(run, wishes, self.desk, self.patience, progress=self.progress, taken=take) as opened:
+                opened.counted.start(0)
+                opened.batch.digitise(self._works(run, opened))
+                counts = opened.batch.counts
+            result = finish(run, counts, self.progress)
+            self._require_intact(run.latest_uri)
+            done = self._put_away(journal)
+        found = result.uri or done or self._problems or result.findings
+        return Round(result, done, self._problems) if found else None
+
+    def _works(self, run: BundleRun, opened: OpenedBatch) -> Iterator[Work | None]:
+        """Yield scans as they become whole, None while there are none, until the bundle is to be closed."""
+        waited, read = 0.0, 0
+        names: set[str] = set()
+        while opened.batch.counts.pages < self.rhythm.pages:
+            fresh = [scan for scan in self._arrivals.whole() if self._handled.get(scan.path) != scan.object.version]
+            if any(scan.path in self._handled for scan in fresh):
+                return  # dropped again before its bundle closed: the new one goes into the next
+            placed = shelves(fresh, lambda path: path in names or run.known(path) is not None)
+            for scan in fresh:
+                self._handled[scan.path] = scan.object.version
+                names.update((placed[scan.path].original, *placed[scan.path].derived))
+                work = Work(scan, placed[scan.path])
+                if opened.batch.is_to_read(work):
+                    read += 1
+                    opened.counted.came()
+                    yield work
+                if opened.batch.counts.pages >= self.rhythm.pages:
+                    return
+            waited = 0.0 if fresh else waited + self.rhythm.glance
+            nothing_to_close = not read and not run.proven
+            if not fresh and (waited >= self.rhythm.idle or nothing_to_close):
+                return
+            yield None
+            self.patience.stop.wait(self.rhythm.glance)
+
+    def _take(self, taken: Taken, journal: PageJournal) -> None:
+        """Note what became of a scan; one that cannot be read at all goes to `problems` at once."""
+        told = taken.scan.object
+        mark = _mark(told)
+        if not taken.was_read:  # it changed, or went: what is there now is looked at anew
+            self._handled.pop(taken.scan.path, None)
+        elif taken.is_archived:
+            if taken.troubles:
+                journal.set_troubles(mark, [(trouble.detail, trouble.page) for trouble in taken.troubles])
+            self._archived.append(taken)
+        else:
+            self._set_aside(taken.scan, taken.troubles)
+
+    def _put_away(self, journal: PageJournal) -> int:
+        """Move the scans whose bundle was verified; return how many went to `done`."""
+        done = 0
+        for taken in self._archived:
+            mark = _mark(taken.scan.object)
+            troubles = tuple(Trouble(detail, page) for detail, page in journal.troubles(mark))
+            if troubles:
+                self._set_aside(taken.scan, troubles)
+            else:
+                self._resolve(taken.scan)
+                done += self.share.finish(taken.scan.object) is not None
+            journal.set_troubles(mark, ())
+        return done
+
+    def _set_aside(self, scan: Scan, troubles: tuple[Trouble, ...]) -> None:
+        self._resolve(scan)
+        name = scan.path.rpartition("/")[2]
+        self._problems += self.share.set_aside(scan.object, problem_note(name, troubles)) is not None
+
+    def _resolve(self, scan: Scan) -> None:
+        """Take an earlier bad scan of this name out of `problems`: this one takes its place."""
+        self.share.resolve(scan.path, _(" (replaced {day})").format(day=date.today().isoformat()))
+
+    def _require_intact(self, uri: str | None) -> None:
+        """Verify the archive's last bundle, once; FindingsError if it is not what was signed."""
+        file = self.desk.folder / VERIFIED_FILE
+        if uri is None or _text_of(file) == uri:
+            return
+        if not self.is_intact(uri):
+            raise FindingsError(
+                _("The bundle {bundle} is not what was written. Its scans stay in inbox.").format(
+                    bundle=uri.rsplit("/", 1)[-1]
+                ),
+                advice=_("Look at the disk of the target; `repatria verify` says what is wrong. Then start again."),
+            )
+        write_whole(file, uri.encode())
+
+
+def _mark(told: Object) -> bytes:
+    """Return what names a scan as it is: dropped anew, it is another."""
+    return f"{told.path}\x00{told.version}".encode("utf-8", "surrogateescape")
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
