@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
+from repatria.cli.repair import Repair, identities_for, take_damaged_again
 from repatria.cli.runs import audited, ending_soon, opened_run
 from repatria.errors import StoppedError, UsageError, worst
 from repatria.i18n import _, ngettext
@@ -32,7 +34,7 @@ def register(app: typer.Typer) -> None:
     @command(
         app, "copy", help=_("Copy what is new or changed into an encrypted, signed bundle; goes on where it ended.")
     )
-    def copy(
+    def copy(  # noqa: PLR0913, PLR0917 -- one parameter an option
         out: Output,
         manifest: ManifestArgument,
         bandwidth: Annotated[
@@ -45,6 +47,14 @@ def register(app: typer.Typer) -> None:
         wait: Annotated[
             bool, typer.Option("--wait", help=_("Wait for the window to open, night after night."))
         ] = False,
+        repair: Annotated[
+            str | None,
+            typer.Option("--repair", metavar="BUNDLE", help=_("Send again what lies in damaged volumes of it.")),
+        ] = None,
+        identity: Annotated[
+            list[Path] | None,
+            typer.Option("-i", "--identity", metavar="FILE", help=_("With --repair: tells what lies in them.")),
+        ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Say what would be done, and do nothing."))] = False,
         workers: Annotated[
             int | None, typer.Option("--workers", min=1, metavar="N", help=_("Volumes filled side by side."))
@@ -60,8 +70,9 @@ def register(app: typer.Typer) -> None:
         wishes.check(described)
         if dry_run:
             return _show_survey(out, described, settings)
+        mending = Repair(repair, identities_for(repair, identity))
         with audited(out, settings, "copy", described.id, long=True) as facts:
-            result = _copy(out, described, settings, wishes, wait=wait, workers=workers)
+            result = _copy(out, described, settings, wishes, mending, wait=wait, workers=workers)
             facts.update(bundle=result.uri or "", objects=result.objects, bytes=result.bytes, gone=result.gone)
             facts["findings"] = len(result.findings)
             facts["code"] = code = worst(found.kind.exit_code for found in result.findings)
@@ -69,7 +80,14 @@ def register(app: typer.Typer) -> None:
 
 
 def _copy(
-    out: Output, manifest: "Manifest", settings: "Settings", wishes: "Wishes", *, wait: bool, workers: int | None
+    out: Output,
+    manifest: "Manifest",
+    settings: "Settings",
+    wishes: "Wishes",
+    repair: Repair,
+    *,
+    wait: bool,
+    workers: int | None,
 ) -> "CopyResult":
     """Copy under the dataset's lock; with `wait`, in as many nights as it takes."""
     from repatria.cli.context import find_manifest
@@ -85,6 +103,8 @@ def _copy(
         stack.enter_context(dataset_lock(state, manifest.id))
         pacing = Pacing(manifest, wishes, stop, lambda: find_manifest(str(manifest.file), settings))
         progress = stack.enter_context(shown_progress(out))
+        if repair.bundle is not None:
+            take_damaged_again(out, manifest, settings, repair, progress)
         while True:
             _await_window(out, pacing, wait=wait)
             try:

@@ -1,0 +1,119 @@
+"""Volumes that rotted away, and whose objects are still at the source: they are sent again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.making import code, make_site
+from tests.migrate.making import noise, write
+from tests.work.making import MIB
+
+FILES = {f"{number}": noise(MIB - 70_000 + number) for number in range(4)}
+"""One to a volume."""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    folder = make_site(tmp_path, monkeypatch, capsys, FILES)
+    with (folder / "d.toml").open("a") as manifest:
+        manifest.write('[transfer]\nvolume_size = "1MiB"\n')
+    assert code("copy", "d.toml", "--workers", "1", "-q") == 0
+    capsys.readouterr()
+    return folder
+
+
+def volume(site: Path, number: int) -> Path:
+    return next(site.glob(f"vault/d/*/data/vol-{number:06d}.tar.age"))
+
+
+def rot(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def repaired(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    """Repair, and return what the copy says of itself."""
+    capsys.readouterr()
+    assert code("copy", "d.toml", "--repair", "d", "--json", *arguments) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return next(line for line in lines if line["type"] == "copied")
+
+
+def restored(site: Path, name: str) -> dict[str, bytes]:
+    assert code("restore", "d", name, "-i", "key", "-q") == 0
+    return {str(file.relative_to(site / name)): file.read_bytes() for file in (site / name).rglob("*")}
+
+
+def test_with_a_key_only_what_lies_in_the_damaged_volume_is_sent_again(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rot(volume(site, 2))
+    assert code("verify", "d", "-q") == 1
+    first = next(iter(site.glob("vault/d/2*"))).name
+    result = repaired(capsys, "-i", "key")
+    assert (result["objects"], result["unchanged"]) == (1, 3)
+    assert restored(site, "whole") == FILES
+    capsys.readouterr()
+    assert code("verify", "d") == 1, "the old bundle is still damaged, and says so"
+    assert f"{first}/data/vol-000002.tar.age" in capsys.readouterr().err
+    newest = max(site.glob("vault/d/2*")).name
+    assert code("verify", f"d@{newest}", "--only", "--deep", "-i", "key", "-q") == 0
+
+
+def test_without_a_key_the_whole_bundle_counts(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume(site, 3).unlink()
+    write(site / "abroad", {"later": b"later"})
+    assert code("copy", "d.toml", "--repair", "d") == 0
+    said = capsys.readouterr().err
+    assert "Damaged: " in said
+    assert "4 objects" in said
+    assert "only a key can tell" in said
+    assert restored(site, "whole") == {**FILES, "later": b"later"}
+
+
+def test_a_damaged_index_counts_as_the_whole_bundle(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rot(next(site.glob("vault/d/*/data/index-0001.db.age")))
+    assert repaired(capsys, "-i", "key")["objects"] == 4
+
+
+def test_what_has_gone_or_changed_at_the_source_since_is_treated_as_ever(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rot(volume(site, 1))
+    rot(volume(site, 2))
+    (site / "abroad/0").unlink()
+    write(site / "abroad", {"1": b"changed"})
+    result = repaired(capsys, "-i", "key")
+    assert (result["objects"], result["gone"]) == (1, 1)
+    assert restored(site, "now") == {"1": b"changed", "2": FILES["2"], "3": FILES["3"]}
+
+
+def test_a_bundle_without_damage_is_copied_after_as_ever(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("copy", "d.toml", "--repair", "d") == 0
+    said = capsys.readouterr()
+    assert "is damaged" in said.err
+    assert "Nothing new" in said.out
+
+
+def test_what_is_repaired_is_not_sent_a_third_time(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rot(volume(site, 2))
+    first = next(iter(site.glob("vault/d/2*"))).name
+    assert repaired(capsys, "-i", "key")["objects"] == 1
+    assert code("copy", "d.toml", "--repair", f"d@{first}", "-i", "key") == 0
+    said = capsys.readouterr()
+    assert "Nothing new" in said.out
+
+
+def test_a_manifest_that_was_altered_tells_nothing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = next(site.glob("vault/d/*/manifest-sha256.txt"))
+    manifest.write_bytes(manifest.read_bytes().replace(b"vol-000001", b"vol-000009"))
+    assert code("copy", "d.toml", "--repair", "d") == 3
+    assert "not the one that was signed" in capsys.readouterr().err
+
+
+def test_a_key_is_for_a_repair_alone(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert site
+    assert code("copy", "d.toml", "-i", "key") == 2
+    assert "needs no private key" in capsys.readouterr().err
