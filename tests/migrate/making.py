@@ -101,7 +101,7 @@ class Job:
                 self.sources,
                 throttle=Throttle(None, self.stop.wait),
                 patience=self.patience(),
-                workers=self.workers,
+                reads=self.workers,
             )
 
 

@@ -2,12 +2,25 @@
 
 import threading
 import time
-from concurrent.futures import Future
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from repatria.errors import ThrottledError
-from repatria.migrate.connections import FEWEST, FIRST, PATIENT_INTERVALS, Climb, Connections
+from repatria.migrate.connections import (
+    FEWEST,
+    FIRST,
+    FIRST_RANGE,
+    LARGEST_RANGE,
+    PATIENT_INTERVALS,
+    SMALLEST_RANGE,
+    Climb,
+    Connections,
+    Read,
+    Stride,
+)
+from repatria.model import Object
 
 
 def link(rate: float, each: float) -> "dict[str, float]":
@@ -36,7 +49,7 @@ def test_it_fills_the_link(knobs: "dict[str, float]", enough: int) -> None:
 def test_it_stops_climbing_where_more_reads_bring_nothing() -> None:
     climb = Climb()
     for _interval in range(10):
-        climb.measured(throughput(link(10e6, 1e6), climb.allowed), busy=True)
+        climb.measured(throughput(link(20e6, 1e6), climb.allowed), busy=True)
     assert climb.allowed == FIRST
 
 
@@ -59,32 +72,82 @@ def test_it_never_goes_below_the_fewest() -> None:
     assert climb.pushed_back() == FEWEST
 
 
-def test_the_lowest_order_goes_first() -> None:
-    connections, done = Connections(most=1), list[int]()
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        pytest.param(50e3, SMALLEST_RANGE, id="a slow link"),
+        pytest.param(1e6, 512 << 10, id="one of many connections"),
+        pytest.param(2e9, LARGEST_RANGE, id="a disk"),
+    ],
+)
+def test_a_read_asks_for_what_comes_in_half_a_second(rate: float, expected: int) -> None:
+    stride = Stride()
+    for _read in range(20):
+        stride.measured(stride.size, stride.size / rate)
+    assert stride.size == expected
+
+
+def test_small_objects_tell_nothing_of_how_much_to_ask_for() -> None:
+    stride = Stride()
+    assert stride.measured(8 << 10, 0.1) == FIRST_RANGE
+
+
+TOLD = Object("o", 1)
+
+
+def read(call: Callable[[], object] = lambda: None) -> Read:
+    def run() -> Object:
+        call()
+        return TOLD
+
+    return Read(1, run)
+
+
+def held() -> tuple[Read, threading.Event, threading.Event]:
+    """Return a read that says when it runs, and runs until it is let go."""
     begun, go = threading.Event(), threading.Event()
 
-    def first() -> None:
+    def hold() -> None:
         begun.set()
         go.wait(10)
 
-    waiting: list[Future[None]] = [connections.submit((0, 0), first)]
+    return read(hold), begun, go
+
+
+def test_reads_run_in_the_order_in_which_they_are_asked_for() -> None:
+    connections, done = Connections(most=1), list[int]()
+    first, begun, go = held()
+    connections.submit([first])
     begun.wait(10)
-    waiting += [connections.submit((1, number), lambda number=number: done.append(number)) for number in (5, 2, 9)]  # type: ignore[misc]  # mypy does not see a default through a protocol
+    reads = [read(partial(done.append, number)) for number in (2, 5, 9)]
+    connections.submit(reads[:1])
+    connections.submit(reads[1:])
     go.set()
-    for future in waiting:
-        future.result(10)
+    assert all(connections.wait(each, 10) for each in (first, *reads))
     assert done == [2, 5, 9]
+    assert first.told is TOLD
     connections.close()
 
 
-def test_what_a_read_raises_reaches_who_asked() -> None:
+def test_what_a_read_raises_is_kept_for_who_asked() -> None:
     connections = Connections()
 
     def refuse() -> None:
         raise ValueError("no")
 
-    with pytest.raises(ValueError, match="no"):
-        connections.submit((0, 0), refuse).result(10)
+    refused = read(refuse)
+    connections.submit([refused])
+    assert connections.wait(refused, 10)
+    assert isinstance(refused.error, ValueError)
+    connections.close()
+
+
+def test_waiting_has_an_end() -> None:
+    connections = Connections()
+    hanging, _begun, go = held()
+    connections.submit([hanging])
+    assert not connections.wait(hanging, 0.01)
+    go.set()
     connections.close()
 
 
@@ -92,7 +155,7 @@ def test_never_more_run_than_are_allowed() -> None:
     connections = Connections(most=3)
     lock, counts = threading.Lock(), {"now": 0, "most": 0}
 
-    def read() -> None:
+    def count() -> None:
         with lock:
             counts["now"] += 1
             counts["most"] = max(counts["most"], counts["now"])
@@ -100,8 +163,9 @@ def test_never_more_run_than_are_allowed() -> None:
         with lock:
             counts["now"] -= 1
 
-    for future in [connections.submit((0, number), read) for number in range(40)]:
-        future.result(10)
+    reads = [read(count) for _number in range(40)]
+    connections.submit(reads)
+    assert all(connections.wait(each, 10) for each in reads)
     assert counts["most"] == 3
     connections.close()
 
@@ -115,17 +179,11 @@ def test_a_burst_of_refusals_is_one_step_back() -> None:
 
 
 def test_closing_lets_what_waits_fall() -> None:
-    connections = Connections(most=1)
-    begun, go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        begun.set()
-        go.wait(10)
-
-    running = connections.submit((0, 0), hold)
+    connections, done = Connections(most=1), list[int]()
+    running, begun, go = held()
+    connections.submit([running, read(partial(done.append, 1))])
     begun.wait(10)
-    waiting = connections.submit((0, 1), lambda: None)
     connections.close()
-    assert waiting.cancelled()
     go.set()
-    running.result(10)
+    assert connections.wait(running, 10)
+    assert done == []

@@ -1,14 +1,16 @@
 """Cutting objects into volumes: every byte once, nothing over capacity, objects whole where they can be."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from repatria.bundle.volume import CUT_ABOVE, END, VolumeBuilder, member_span
-from repatria.migrate.plan import MOST_WASTE, Planned, Slice, Unit, cut, estimate, schedule
+from repatria.migrate.plan import MOST_WASTE, Planned, Slice, cut, estimate, schedule
 from repatria.model import Object, ObjectKind
 from repatria.work.pace import parse_window
 
@@ -28,8 +30,13 @@ def planned(sizes: list[int], names: list[str] | None = None, kind: ObjectKind =
     ]
 
 
-def slices(units: list[Unit]) -> list[Slice]:
-    return [piece for unit in units for volume in unit.volumes for piece in volume]
+def volumes(slices: Iterable[Slice]) -> list[list[Slice]]:
+    cut_into: list[list[Slice]] = []
+    for piece in slices:
+        if piece.opens:
+            cut_into.append([])
+        cut_into[-1].append(piece)
+    return cut_into
 
 
 @given(st.lists(SIZES, max_size=60), st.sampled_from([1, 2, 5]), st.lists(NAMES, min_size=60, max_size=60))
@@ -38,7 +45,7 @@ def test_every_byte_of_every_object_lies_in_exactly_one_slice(
 ) -> None:
     objects = planned(sizes, names)
     by_object: dict[int, list[Slice]] = defaultdict(list)
-    for piece in slices(list(cut(objects, mebibytes * MIB))):
+    for piece in cut(objects, mebibytes * MIB):
         by_object[piece.planned.number].append(piece)
     assert set(by_object) == {each.number for each in objects}
     for each in objects:
@@ -56,60 +63,54 @@ def test_every_byte_of_every_object_lies_in_exactly_one_slice(
 @given(st.lists(SIZES, max_size=40), st.sampled_from([1, 2]), st.lists(NAMES, min_size=40, max_size=40))
 def test_no_volume_is_over_capacity(sizes: list[int], mebibytes: int, names: list[str]) -> None:
     capacity = mebibytes * MIB
-    for unit in cut(planned(sizes, names), capacity):
-        for volume in unit.volumes:
-            builder = VolumeBuilder(1, capacity)
-            for piece in volume:
-                builder.begin(
-                    piece.planned.object,
-                    piece.planned.name,
-                    number=piece.planned.number,
-                    length=piece.length,
-                    part=piece.part,
-                    start=piece.start,
-                )
-                builder.write(bytes(piece.length))
-                builder.end()
-            assert volume, "no volume is empty"
-
-
-@given(st.lists(SIZES, min_size=1, max_size=40))
-def test_only_the_last_unit_is_called_last(sizes: list[int]) -> None:
-    units = list(cut(planned(sizes), MIB))
-    assert [unit.last for unit in units] == [False] * (len(units) - 1) + [True]
+    for volume in volumes(cut(planned(sizes, names), capacity)):
+        builder = VolumeBuilder(1, capacity)
+        for piece in volume:
+            builder.begin(
+                piece.planned.object,
+                piece.planned.name,
+                number=piece.planned.number,
+                length=piece.length,
+                part=piece.part,
+                start=piece.start,
+            )
+            builder.write(bytes(piece.length))
+            builder.end()
+        assert volume, "no volume is empty"
 
 
 @given(st.lists(st.integers(0, CUT_ABOVE), max_size=60))
 def test_objects_of_at_most_a_mebibyte_are_never_cut(sizes: list[int]) -> None:
-    assert all(piece.part == 0 for piece in slices(list(cut(planned(sizes), 4 * MIB))))
+    assert all(piece.part == 0 for piece in cut(planned(sizes), 4 * MIB))
 
 
-def test_small_objects_make_units_of_one_volume_so_that_workers_share_them() -> None:
-    units = list(cut(planned([100_000] * 200), 2 * MIB))
-    assert {len(unit.volumes) for unit in units} == {1}
-    assert len(units) == 10
+def test_small_objects_are_whole_and_fill_volumes() -> None:
+    filled = volumes(cut(planned([100_000] * 200), 2 * MIB))
+    assert len(filled) == 10
+    assert {piece.part for volume in filled for piece in volume} == {0}
 
 
-def test_a_large_object_is_one_unit_however_many_volumes_it_fills() -> None:
-    [unit] = cut(planned([10 * MIB]), MIB)
-    assert len(unit.volumes) == 11
-    assert [volume[0].part for volume in unit.volumes] == list(range(1, 12))
+def test_a_large_object_runs_over_as_many_volumes_as_it_fills() -> None:
+    filled = volumes(cut(planned([10 * MIB]), MIB))
+    assert [[piece.part for piece in volume] for volume in filled] == [[part] for part in range(1, 12)]
 
 
 def test_objects_that_fit_badly_waste_little() -> None:
     capacity = 8 * MIB
-    units = list(cut(planned([5 * MIB] * 50), capacity))
-    for unit in units[:-1]:
-        room = capacity * len(unit.volumes) - unit.bytes
-        assert room / (capacity * len(unit.volumes)) < MOST_WASTE + 0.01
-    assert max(len(unit.volumes) for unit in units) <= 1 / MOST_WASTE + 1
+    filled = volumes(cut(planned([5 * MIB] * 50), capacity))
+    alone = [number for number, volume in enumerate(filled) if volume[0].start == 0]
+    for first, following in pairwise(alone):
+        joined = filled[first:following]
+        empty = capacity * len(joined) - sum(piece.length for volume in joined for piece in volume)
+        assert empty / (capacity * len(joined)) < MOST_WASTE + 0.01
+    assert max(following - first for first, following in pairwise(alone)) <= 1 / MOST_WASTE + 1
 
 
 def test_an_object_that_was_interrupted_goes_on_with_its_next_part() -> None:
     whole = planned([10 * MIB])[0]
     done = 3 * MIB
     resumed = Planned(whole.object, whole.number, whole.name, done=done, parts=3)
-    pieces = slices(list(cut([resumed], MIB)))
+    pieces = list(cut([resumed], MIB))
     assert (pieces[0].start, pieces[0].part) == (done, 4)
     assert sum(piece.length for piece in pieces) == 7 * MIB
     assert pieces[-1].ends_object
@@ -117,12 +118,12 @@ def test_an_object_that_was_interrupted_goes_on_with_its_next_part() -> None:
 
 def test_the_last_part_of_an_interrupted_object_stays_a_part() -> None:
     resumed = Planned(Object("f", 3 * MIB), 1, "f", done=2 * MIB + 512, parts=2)
-    [piece] = slices(list(cut([resumed], 4 * MIB)))
+    [piece] = cut([resumed], 4 * MIB)
     assert (piece.part, piece.start, piece.length) == (3, 2 * MIB + 512, MIB - 512)
 
 
 def test_symlinks_and_directories_take_no_data() -> None:
-    pieces = slices(list(cut(planned([17, 0], kind=ObjectKind.SYMLINK), MIB)))
+    pieces = cut(planned([17, 0], kind=ObjectKind.SYMLINK), MIB)
     assert [piece.length for piece in pieces] == [0, 0]
 
 
@@ -133,8 +134,8 @@ def test_the_plan_is_a_stream() -> None:
             number += 1
             yield Planned(Object("f", 500_000), number, "f")
 
-    units = cut(endless(), MIB)  # type: ignore[arg-type]  # an endless iterable of planned objects
-    assert next(units).volumes
+    pieces = cut(endless(), MIB)  # type: ignore[arg-type]  # an endless iterable of planned objects
+    assert next(pieces).opens
 
 
 def test_same_input_same_plan() -> None:

@@ -49,6 +49,11 @@ def encode(header: Header) -> bytes:
     return lead + body + bytes(-len(body) % BLOCK) + block
 
 
+def overhead(header: Header) -> int:
+    """Return the length of what `encode` returns."""
+    return len(encode(header)) if _pax_records(header) else BLOCK
+
+
 def padded(length: int) -> int:
     """Return `length` rounded up to whole blocks."""
     return -(-length // BLOCK) * BLOCK

@@ -49,7 +49,7 @@ def member_overhead(told: Object, name: str, part: int = 0, length: int | None =
 
     `length` is the member's; without one, that of the whole object.
     """
-    return len(tar.encode(_header(told, name, part, _data_length(told) if length is None else length)))
+    return tar.overhead(_header(told, name, part, _data_length(told) if length is None else length))
 
 
 def member_span(told: Object, name: str, length: int, part: int = 0) -> int:

@@ -57,7 +57,8 @@ def register(app: typer.Typer) -> None:
         ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Say what would be done, and do nothing."))] = False,
         workers: Annotated[
-            int | None, typer.Option("--workers", min=1, metavar="N", help=_("Volumes filled side by side."))
+            int | None,
+            typer.Option("--workers", min=1, metavar="N", help=_("At most so many reads at once at the source.")),
         ] = None,
     ) -> int:
         from repatria.cli.context import current_settings, find_manifest
@@ -139,7 +140,7 @@ def _one_night(
             throttle=pacing.throttle,
             patience=patience,
             progress=progress,
-            workers=workers,
+            reads=workers,
             glance=pacing.look,
         )
         progress.finish()

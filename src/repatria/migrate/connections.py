@@ -1,22 +1,22 @@
-"""How many reads run at once at a source, and which goes first: found out from what the link answers.
+"""How many reads run at once at a source, and how much each asks for: found out from what the link answers.
 
 One TCP connection over a long, lossy path carries a fraction of the link (Mathis et al., 1997: MSS/RTT * 1.22/sqrt(p)),
-and one small object costs a round trip whatever its size. So many reads run side by side: few at first, more as long as
-that brings more bytes, fewer when the service asks for it.
+and one small object costs a round trip whatever its size. So many reads run side by side: more as long as that brings
+more bytes, fewer when the service asks for it. Each asks for about as much as comes in half a second: little of a slow
+connection, so that none is waited for at the end and a broken one costs little; much of a disk.
 """
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from repatria.errors import RepatriaError, ThrottledError
+from repatria.model import Object
 
 FEWEST = 4
-FIRST = 16
+FIRST = 32
 MOST = 96
 """Simultaneous reads: a long thin link wants tens, and each takes a thread and, waiting, up to a range of memory."""
 INTERVAL = 0.5
@@ -26,7 +26,10 @@ WORTH_IT = 1.08
 PATIENT_INTERVALS = 20
 """After so many intervals at the same number another step is tried: links change."""
 
-_T = TypeVar("_T")
+SECONDS_A_READ = 0.5
+SMALLEST_RANGE = 64 << 10
+FIRST_RANGE = 1 << 20
+LARGEST_RANGE = 8 << 20
 
 
 @dataclass(slots=True)
@@ -76,21 +79,48 @@ class Climb:
         self._climbing, self._quiet = False, 0
 
 
-@dataclass(order=True, slots=True)
-class _Waiting:
-    order: tuple[int, int]
-    call: Callable[[], Any] = field(compare=False)
-    future: "Future[Any]" = field(compare=False)
+@dataclass(slots=True)
+class Stride:
+    """Decides how many bytes a read asks for: pure arithmetic on how long reads took."""
+
+    size: int = FIRST_RANGE
+
+    def measured(self, length: int, seconds: float) -> int:
+        """Take in how long one read took, and return what the next one should ask for."""
+        if length >= SMALLEST_RANGE:  # of smaller objects the time says nothing about the connection's rate
+            wanted = length / max(seconds, 1e-6) * SECONDS_A_READ
+            if wanted >= 2 * self.size:
+                self.size = min(2 * self.size, LARGEST_RANGE)
+            elif wanted < self.size / 2:
+                self.size = max(self.size // 2, SMALLEST_RANGE)
+        return self.size
+
+
+@dataclass(slots=True, eq=False)
+class Read:
+    """One read of a range: it waits for its turn, runs, and then has come or failed."""
+
+    length: int
+    call: Callable[[], Object]
+    """Reads, and returns the object as fully as the reply tells of it."""
+    told: Object | None = None
+    error: BaseException | None = None
+    over: bool = False
 
 
 class Connections:
-    """Runs reads on threads, the lowest order first; from several threads. Close it when the work is done."""
+    """Runs reads on threads, in the order in which they are asked for; close it when the work is done."""
 
     def __init__(self, most: int = MOST) -> None:
         self._climb = Climb(allowed=min(FIRST, most), most=most)
-        self._change = threading.Condition()
-        self._waiting: list[_Waiting] = []
+        self._stride = Stride()
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._arrival = threading.Condition(self._lock)
+        self._awaited: Read | None = None
+        self._waiting: deque[Read] = deque()
         self._threads = 0
+        self._idle = 0
         self._running = 0
         self._closed = False
         self._bytes = 0
@@ -98,21 +128,25 @@ class Connections:
         self._since = time.monotonic()
         self._calm_until = 0.0
 
-    def submit(self, order: tuple[int, int], call: "Callable[[], _T]") -> "Future[_T]":
-        """Run `call` in its turn; orders are unique."""
-        future: Future[_T] = Future()
-        with self._change:
+    def submit(self, reads: Sequence[Read]) -> None:
+        """Run reads, each in its turn."""
+        with self._lock:
             if self._closed:
                 raise RuntimeError("the connections are closed")
-            heappush(self._waiting, _Waiting(order, call, future))
-            if self._threads < min(self._climb.allowed, self._running + len(self._waiting)):
-                self._start_thread()
-            self._change.notify()
-        return future
+            self._waiting.extend(reads)
+            self._start_allowed()
+
+    def wait(self, read: Read, seconds: float) -> bool:
+        """Wait until a read is over, but not for longer than `seconds`; return whether it is. For one thread."""
+        if not read.over:
+            with self._lock:
+                self._awaited = read
+                self._arrival.wait_for(lambda: read.over, seconds)
+        return read.over
 
     def carried(self, amount: int) -> None:
         """Count bytes that came over the link."""
-        with self._change:
+        with self._lock:
             self._bytes += amount
             self._was_busy |= self._running >= self._climb.allowed and bool(self._waiting)
             elapsed = time.monotonic() - self._since
@@ -124,7 +158,7 @@ class Connections:
     def troubled(self, error: RepatriaError) -> None:
         """Take in that a read failed: a service that asks for less gets less, at most one step a second."""
         if isinstance(error, ThrottledError):
-            with self._change:
+            with self._lock:
                 now = time.monotonic()
                 if now >= self._calm_until:
                     self._climb.pushed_back()
@@ -135,19 +169,24 @@ class Connections:
         """How many reads may run now."""
         return self._climb.allowed
 
+    @property
+    def range_size(self) -> int:
+        """How many bytes a read should ask for now."""
+        return self._stride.size
+
     def close(self) -> None:
         """Let reads that wait fall; those that run end by themselves."""
-        with self._change:
+        with self._lock:
             self._closed = True
-            for waiting in self._waiting:
-                waiting.future.cancel()
             self._waiting.clear()
-            self._change.notify_all()
+            self._work.notify_all()
 
     def _start_allowed(self) -> None:
-        for _number in range(min(self._climb.allowed, self._running + len(self._waiting)) - self._threads):
+        """See to it that as many threads read as may and can."""
+        able = min(self._climb.allowed - self._running, len(self._waiting))
+        for _number in range(able - self._idle):
             self._start_thread()
-        self._change.notify_all()
+        self._work.notify(able)
 
     def _start_thread(self) -> None:
         try:
@@ -157,24 +196,32 @@ class Connections:
                 raise
             return  # the system allows no more: those that run do the work
         self._threads += 1
+        self._idle += 1
 
     def _serve(self) -> None:
-        while (waiting := self._next()) is not None:
+        read = self._next()
+        while read is not None:
+            begun = time.monotonic()
             try:
-                if waiting.future.set_running_or_notify_cancel():
-                    waiting.future.set_result(waiting.call())
+                read.told = read.call()
             except BaseException as error:
-                waiting.future.set_exception(error)
-            finally:
-                with self._change:
-                    self._running -= 1
-                    self._change.notify()
+                read.error = error
+            read = self._next(read, time.monotonic() - begun)
 
-    def _next(self) -> _Waiting | None:
-        with self._change:
+    def _next(self, done: Read | None = None, seconds: float = 0.0) -> Read | None:
+        """Take in what is done, and wait for the next read; None once closed."""
+        with self._lock:
+            if done is not None:
+                done.over = True
+                self._running -= 1
+                self._idle += 1
+                self._stride.measured(done.length, seconds)
+                if self._awaited is done:
+                    self._arrival.notify()
             while not self._closed:
                 if self._waiting and self._running < self._climb.allowed:
                     self._running += 1
-                    return heappop(self._waiting)
-                self._change.wait()
+                    self._idle -= 1
+                    return self._waiting.popleft()
+                self._work.wait()
             return None

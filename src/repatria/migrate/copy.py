@@ -1,14 +1,15 @@
-"""Copying a dataset: list, leave out what is unchanged, cut into volumes, fill them side by side, finish the bundle."""
+"""Copying a dataset: list, leave out what is unchanged, cut into volumes, bring these home, finish the bundle."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from repatria.errors import StoppedError, StoreError
 from repatria.i18n import _, ngettext
 from repatria.migrate.ahead import Ahead
 from repatria.migrate.fetching import Fetcher
-from repatria.migrate.filling import Filler, Outcome, finding
+from repatria.migrate.filling import Outcome, finding
+from repatria.migrate.line import Line
 from repatria.migrate.plan import Planned, cut
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.progress import SILENT, Progress
@@ -22,11 +23,10 @@ from repatria.work.unfinished import Arrived
 
 LOOK_AHEAD = 100_000
 """Objects that are listed before they are copied: a dataset of fewer has its total known from the start."""
-MEMORY = 640 << 20
-"""Bytes that volumes in flight may take: each is in memory once in clear and once sealed."""
-MOST_WORKERS = 4
-_GLANCE = 0.5
-"""Seconds between two looks at whether a stop was asked for, while units are in flight."""
+_PAGE = 1_000
+"""Objects looked at, at a time, while there is nothing else to do: as many as S3 lists in one reply."""
+_FIRST_LOOK = 0.25
+"""Seconds that a listing may take before the first bytes are asked for; the rest of it is looked at meanwhile."""
 _LAST_SECONDS = 8.0
 """How long a stop waits for volumes in flight; what is not at the target then is settled by the next run."""
 
@@ -51,11 +51,6 @@ class CopyResult:
     """Of objects, with `object N` as their subject; and of the target."""
 
 
-def workers_for(volume_size: int, wanted: int | None = None) -> int:
-    """Return how many units are filled side by side, bounded by memory."""
-    return max(1, min(wanted or MOST_WORKERS, MEMORY // (2 * volume_size)))
-
-
 def copy_dataset(
     run: BundleRun,
     sources: Sequence[ObjectSource],
@@ -63,12 +58,13 @@ def copy_dataset(
     throttle: Throttle | None = None,
     patience: Patience | None = None,
     progress: Progress = SILENT,
-    workers: int | None = None,
+    reads: int | None = None,
     glance: Callable[[], None] = lambda: None,
 ) -> CopyResult:
     """Copy what is new or changed into the bundle of `run`, bury what is gone, and finish it.
 
-    `glance` is called a few times a second, in this thread.
+    `reads` is how many reads of a source run at once, at most; without, as many as bring more. `glance` is called a few
+    times a second, in this thread.
 
     Errors: StoreError (4 or 5) if a first contact fails, a source's listing is refused or the target fails;
     StoppedError (8) and InterruptedByUserError (130) once a stop is asked for. After each of them the same call goes
@@ -76,8 +72,8 @@ def copy_dataset(
     """
     patience = patience or Patience()
     by_name = {source.name: source for source in sources}
-    fetcher = Fetcher(by_name, throttle or Throttle(None, patience.stop.wait), patience, progress)
-    copying = _Copying(run, sources, fetcher, progress, workers_for(run.volume_size, workers))
+    fetcher = Fetcher(by_name, throttle or Throttle(None, patience.stop.wait), patience, progress, reads)
+    copying = _Copying(run, sources, fetcher, progress)
     copying.glance = glance
     try:
         return copying.to_the_end()
@@ -97,20 +93,19 @@ class Wanted:
 
 
 class _Copying:
-    """One copy under way; everything here happens in one thread, units are filled in others."""
+    """One copy under way; everything here happens in one thread, bytes flow through others."""
 
-    def __init__(
-        self, run: BundleRun, sources: Sequence[ObjectSource], fetcher: Fetcher, progress: Progress, workers: int
-    ) -> None:
+    def __init__(self, run: BundleRun, sources: Sequence[ObjectSource], fetcher: Fetcher, progress: Progress) -> None:
         self._run = run
         self._sources = sources
         self._fetcher = fetcher
         self._patience = fetcher.patience
         self._stop = fetcher.patience.stop
         self._progress = progress
-        self._workers = workers
         self._result = CopyResult(before=run.arrived)
         self._listed: dict[str, int] = {}
+        self._wanted: Ahead[Wanted] | None = None
+        self._placed = 0
         self._again: list[Planned] = []
         self._failed: dict[str, Finding] = {}
         self._volumes = Volumes(run.proven)
@@ -150,14 +145,34 @@ class _Copying:
         self._listed = {source.name: 0 for source in self._sources}
         self._run.catalogue.begin_listing()
         self._progress.start(_("Listing the source"), None, Counted.OBJECTS)
-        wanted = Ahead(self._wanted(), LOOK_AHEAD)
-        wanted.look()
-        total = sum(each.object.size for each in wanted.waiting) if wanted.exhausted else None
-        self._volumes.ahead = _volume_count(wanted.waiting, self._run.volume_size) if wanted.exhausted else None
-        self._progress.start(_("Copying"), total, Counted.BYTES)
+        self._wanted = wanted = Ahead(self._new_or_changed(), LOOK_AHEAD)
+        self._placed = 0
+        begun = time.monotonic()
+        while time.monotonic() - begun < _FIRST_LOOK and wanted.look(_PAGE):
+            pass
+        self._progress.start(_("Copying"), None, Counted.BYTES)
+        if wanted.exhausted:
+            self._know_total(wanted)
         self._fill(self._numbered(wanted))
 
-    def _wanted(self) -> Iterator[Wanted]:
+    def _look_ahead(self) -> bool:
+        """Look a page ahead in the listing; return whether there was one."""
+        wanted = self._wanted
+        if wanted is None or wanted.exhausted:
+            return False
+        found = wanted.look(_PAGE)
+        if wanted.exhausted:
+            self._know_total(wanted)
+        return found
+
+    def _know_total(self, wanted: Ahead[Wanted]) -> None:
+        """Tell how much there is in all, now that the listing was seen to its end."""
+        waiting = wanted.waiting
+        self._progress.total(self._placed + sum(each.object.size for each in waiting))
+        begun = self._volumes.planned - self._volumes.before
+        self._volumes.ahead = begun + _volume_count(waiting, self._run.volume_size)
+
+    def _new_or_changed(self) -> Iterator[Wanted]:
         """Yield the objects that are new or changed; those that are never copied become findings."""
         catalogue = self._run.catalogue
         for source in self._sources:
@@ -178,6 +193,7 @@ class _Copying:
     def _numbered(self, wanted: Iterable[Wanted]) -> Iterator[Planned]:
         """Give objects their numbers and member names; those that have begun in parts go on with theirs."""
         for each in wanted:
+            self._placed += each.object.size
             yield self._gone_on(each) or self._new(each.object, each.source)
 
     def _gone_on(self, wanted: Wanted) -> Planned | None:
@@ -208,37 +224,35 @@ class _Copying:
         return self._new(planned.object if same else told, planned.source, again=True)
 
     def _fill(self, planned: Iterator[Planned]) -> None:
-        """Cut objects into units and fill them side by side."""
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="unit")
-        in_flight: set[Future[Outcome]] = set()
+        """Cut objects into volumes, and bring these to the target."""
+        line = Line(self._run, self._fetcher, lambda: self._turn(line))
         try:
-            for order, unit in enumerate(cut(planned, self._run.volume_size)):
-                self._volumes.planned += len(unit.volumes)
-                self._collect(in_flight, leave=self._workers - 1)
-                in_flight.add(pool.submit(Filler(self._run, self._fetcher, unit, order).copy))
-            self._collect(in_flight, leave=0)
-        except TRANSIENT:  # the listing broke off; the units in flight did not
-            self._collect(in_flight, leave=0)
+            for piece in cut(planned, self._run.volume_size):
+                self._volumes.planned += piece.opens
+                line.place(piece)
+            line.end(last=True)
+        except TRANSIENT:  # the listing broke off; what was asked for did not
+            line.end(last=False)
+            self._turn(line)
             self._run.forget_unsent()
             raise
         except BaseException:
             self._stop.request(Reason.FAILURE)
-            wait(in_flight, timeout=_LAST_SECONDS)
             raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            line.close(_LAST_SECONDS)
+        self._turn(line)
 
-    def _collect(self, in_flight: set[Future[Outcome]], *, leave: int) -> None:
-        """Wait until at most `leave` units are in flight, and take in what became of the others."""
-        while len(in_flight) > leave:
-            done, _rest = wait(in_flight, timeout=_GLANCE, return_when=FIRST_COMPLETED)
-            for future in done:
-                in_flight.discard(future)
-                self._take(future.result())
-            self.glance()
-            self._stop.raise_if_requested()
-            if done:
-                self._run.publish_if_due()
+    def _turn(self, line: Line) -> bool:
+        """Do what falls due while bytes flow; return whether there was anything."""
+        outcomes = list(line.outcomes())
+        for outcome in outcomes:
+            self._take(outcome)
+        self.glance()
+        self._stop.raise_if_requested()
+        if outcomes:
+            self._run.publish_if_due()
+        return self._look_ahead() or bool(outcomes)
 
     def _take(self, outcome: Outcome) -> None:
         result = self._result
@@ -291,7 +305,7 @@ class Volumes:
 def _volume_count(wanted: Iterable[Wanted], volume_size: int) -> int:
     """Return into how many volumes objects go, but for the odd header of a name that a tar cannot hold."""
     planned = (Planned(each.object, 0, each.object.path) for each in wanted)
-    return sum(len(unit.volumes) for unit in cut(planned, volume_size))
+    return sum(piece.opens for piece in cut(planned, volume_size))
 
 
 def _special(told: Object, number: int) -> Finding:

@@ -17,6 +17,12 @@ from repatria.source.base import ObjectSource
 from repatria.work.pace import Throttle
 from repatria.work.patience import TRANSIENT, Patience
 
+READS_A_SECOND = 4
+"""With a bandwidth, no read asks for more than comes in such a part of a second: the link carries no larger bursts."""
+SMALLEST_PACED = 16 << 10
+REPLY_BYTES = 512
+"""What the link carries with each reply beside the object's bytes, roughly; with many small objects it counts."""
+
 
 @dataclass(slots=True)
 class Fetcher:
@@ -27,16 +33,27 @@ class Fetcher:
     throttle: Throttle
     patience: Patience
     progress: Progress = SILENT
+    most: int | None = None
+    """How many reads run at once at a source, at most; None: as many as are worth it."""
     connections: dict[str, Connections] = field(init=False)
     """By name of the source."""
 
     def __post_init__(self) -> None:
-        self.connections = {name: Connections(source.reads_at_once) for name, source in self.sources.items()}
+        self.connections = {
+            name: Connections(min(self.most or source.reads_at_once, source.reads_at_once))
+            for name, source in self.sources.items()
+        }
 
     def close(self) -> None:
         """Let reads that wait for their turn fall."""
         for connections in self.connections.values():
             connections.close()
+
+    def range_size(self, source: str) -> int:
+        """Return how many bytes a read of a source should ask for now."""
+        size = self.connections[source].range_size
+        rate = self.throttle.bits_per_second
+        return size if rate is None else max(SMALLEST_PACED, min(size, rate // 8 // READS_A_SECOND))
 
     def look_again(self, source: str, told: Object) -> Object:
         """Return an object as it is now; NotFoundError if it is gone."""
@@ -48,11 +65,13 @@ class Fetcher:
         """Return `length` bytes of an object from `start`, to be iterated over once."""
         return Fetch(self, source, told, start, length)
 
-    def read(self, source: str, told: Object, start: int, length: int) -> tuple[Object, bytes]:
-        """Return the object as fully as the reply tells of it, and `length` of its bytes from `start`."""
-        fetch = self.fetch(source, told, start, length)
-        data = b"".join(fetch)
-        return fetch.told, data
+    def read_into(self, source: str, told: Object, start: int, into: memoryview) -> Object:
+        """Fill `into` with an object's bytes from `start`; return the object as fully as the reply tells of it."""
+        fetch, at = self.fetch(source, told, start, len(into)), 0
+        for chunk in fetch:
+            into[at : at + len(chunk)] = chunk
+            at += len(chunk)
+        return fetch.told
 
 
 class Fetch:
@@ -72,6 +91,7 @@ class Fetch:
         attempt = fetcher.patience.attempt()
         while done < self._length:
             before = done
+            fetcher.throttle.take(self._length - done + REPLY_BYTES)
             try:
                 for chunk in self._chunks(done):
                     fetcher.patience.stop.raise_if_requested()
@@ -79,13 +99,13 @@ class Fetch:
                     if done > self._length:
                         raise _changed()
                     attempt.succeeded()
-                    fetcher.throttle.take(len(chunk))
                     self._connections.carried(len(chunk))
                     fetcher.progress.advance(len(chunk))
                     yield chunk
                 if done < self._length:
                     raise _changed()
             except TRANSIENT as error:
+                fetcher.throttle.give_back(self._length - done)
                 self._connections.troubled(error)
                 if done == before:
                     attempt.pause(error)
@@ -102,7 +122,7 @@ class Fetch:
 class _Checksum(Protocol):
     """A running checksum, as hashlib has them."""
 
-    def update(self, data: bytes, /) -> object:
+    def update(self, data: bytes | memoryview, /) -> object:
         """Add bytes."""
 
     def hexdigest(self) -> str:
@@ -115,7 +135,7 @@ class _Crc32:
     def __init__(self) -> None:
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Add bytes."""
         self._value = zlib.crc32(data, self._value)
 
@@ -155,14 +175,14 @@ class Digest:
         self._other = _checksum(kept[0])
         self._kept = kept if kept[0] == "sha256" or self._other is not None else None
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | memoryview) -> None:
         """Add bytes."""
         self._begun = True
         self._sha256.update(chunk)
         if self._other is not None:
             self._other.update(chunk)
         if self._sampling and len(self.sample) < SAMPLE_SIZE:
-            self.sample += chunk[: SAMPLE_SIZE - len(self.sample)]
+            self.sample += bytes(chunk[: SAMPLE_SIZE - len(self.sample)])
 
     def sha256(self) -> bytes:
         """Return the SHA-256 of all bytes so far."""

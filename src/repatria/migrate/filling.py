@@ -1,23 +1,27 @@
-"""Filling the volumes of one unit with the bytes of its objects, and bringing each to the target."""
+"""Filling volumes with the bytes of objects as they come, in their order, and sealing each once it is full."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 
 from repatria.bundle.rows import MemberRow, ObjectRow, path_bytes
-from repatria.bundle.volume import VolumeBuilder
+from repatria.bundle.volume import Place, VolumeBuilder
 from repatria.crypt.errors import HashStateError
 from repatria.errors import ChangedError, NotFoundError, StoreError
 from repatria.i18n import _
 from repatria.migrate.classify import recognise
+from repatria.migrate.connections import FIRST_RANGE, Read
 from repatria.migrate.fetching import Digest, Fetcher
-from repatria.migrate.plan import Planned, Slice, Unit
-from repatria.migrate.prefetch import Prefetch
+from repatria.migrate.plan import Planned, Slice
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.work.bundling import BundleRun
+from repatria.work.sending import SealedVolume
 from repatria.work.unfinished import ObjectPart
 
 _SALT_LENGTH = 16
+_GLANCE = 0.5
+"""Seconds between two looks at whether a stop was asked for, while bytes are waited for."""
 
 
 class WrongChecksumError(StoreError):
@@ -26,7 +30,7 @@ class WrongChecksumError(StoreError):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a unit."""
+    """What became of a volume, or of an object that is not in it after all."""
 
     objects: int = 0
     bytes: int = 0
@@ -36,86 +40,152 @@ class Outcome:
     """Objects that changed, or came damaged, for the first time: to be copied once more."""
 
 
-class Filler:
-    """Copies one unit; used by one thread."""
+@dataclass(slots=True, eq=False)
+class Volume:
+    """A volume under way: its members follow."""
 
-    def __init__(self, run: BundleRun, fetcher: Fetcher, unit: Unit, order: int = 0) -> None:
-        """Prepare to copy `unit`; of several, the one with the lower `order` is read first."""
+    builder: VolumeBuilder
+    unproven: int = 0
+    """Bytes that were asked for on its account."""
+    objects: list[ObjectRow] = field(default_factory=list)
+    members: list[MemberRow] = field(default_factory=list)
+    part: ObjectPart | None = None
+
+
+@dataclass(slots=True)
+class Member:
+    """A member of the volume under way: the reads of its bytes follow."""
+
+    piece: Slice
+    place: Place
+    come: int = 0
+    """Bytes of it whose reads are over."""
+
+
+@dataclass(slots=True)
+class Full:
+    """Nothing more goes into the volume under way."""
+
+    last: bool
+    """Whether it is the last of all, padded to less than the volume size."""
+
+
+@dataclass(slots=True)
+class Ready:
+    """A volume that is to be sent."""
+
+    volume: SealedVolume
+    unproven: int
+    outcome: Outcome
+
+
+Item = Volume | Member | Read | Full
+
+
+class Filler:
+    """Takes bytes in, in the order in which they were asked for; in one thread, `run`."""
+
+    def __init__(
+        self, run: BundleRun, fetcher: Fetcher, tell: Callable[[Outcome], None], drop: Callable[[Volume], None]
+    ) -> None:
+        """`tell` is told of objects that are given up, `drop` of volumes in which nothing is left."""
         self._run = run
         self._fetcher = fetcher
-        self._unit = unit
-        self._order = order
+        self._tell = tell
+        self._drop = drop
+        self._items: SimpleQueue[Item | None] = SimpleQueue()
         self._digests: dict[int, Digest] = {}
-        self._given_up: set[int] = set()
-        self.outcome = Outcome()
+        self.given_up: set[int] = set()
+        """Numbers of objects of which nothing more need be read."""
 
-    def copy(self) -> Outcome:
-        """Fill and store the volumes of a unit, in order.
+    def put(self, item: Item | None) -> None:
+        """Say what comes next; None: nothing more."""
+        self._items.put(item)
 
-        What goes wrong with an object is in the outcome; what goes wrong with the target, or a stop, is raised, and
-        what was stored before stays.
+    def ready(self) -> Iterator[Ready]:
+        """Yield every volume once it is full and sealed.
+
+        What goes wrong with an object is told; a stop is raised, and what is not full yet is lost then.
         """
-        unit = self._unit
-        slices = (piece for volume in unit.volumes for piece in volume)
-        self._prefetch = Prefetch(self._fetcher, slices, self._order, self._run.volume_size)
+        volume: Volume | None = None
         try:
-            for number, volume in enumerate(unit.volumes, 1):
-                self._fetcher.patience.stop.raise_if_requested()
-                self._copy_volume(volume, last=unit.last and number == len(unit.volumes))
+            while (item := self._next()) is not None:
+                match item:
+                    case Volume():
+                        volume = item
+                    case Member() if volume is not None:
+                        self._fill(volume, item)
+                    case Full() if volume is not None:
+                        full, volume = volume, None
+                        if full.members:
+                            yield self._sealed(full, last=item.last)
+                        else:
+                            self._run.drop(full.builder)
+                            self._drop(full)
         finally:
-            self._prefetch.close()
-        return self.outcome
+            if volume is not None:
+                self._run.drop(volume.builder)
 
-    def _copy_volume(self, pieces: Sequence[Slice], *, last: bool) -> None:
-        volume = self._run.volume()
-        rows: list[ObjectRow] = []
-        members: list[MemberRow] = []
-        part: ObjectPart | None = None
-        try:
-            for piece in pieces:
-                told = self._copy_slice(volume, piece)
-                if told is None:
-                    continue
-                members.append(volume.end())
-                if piece.ends_object:
-                    rows.append(self._row(piece.planned, told))
-                else:
-                    part = self._part(piece)
-        except BaseException:
-            self._run.drop(volume)
-            raise
-        if not members:
-            self._run.drop(volume)
-            return
-        self._run.store(volume, rows, members, part=part, last=last)
-        self.outcome.volumes += 1
-        self.outcome.objects += len(rows)
-        self.outcome.bytes += sum(member.length for member in members)
+    def _next(self) -> Item | None:
+        while True:
+            try:
+                return self._items.get(timeout=_GLANCE)
+            except Empty:
+                self._fetcher.patience.stop.raise_if_requested()
 
-    def _copy_slice(self, volume: VolumeBuilder, piece: Slice) -> Object | None:
-        """Write one member, all but its end; return the object as fully as it is known, None if it is given up."""
-        planned = piece.planned
-        if planned.number in self._given_up:
-            return None
-        volume.begin(
-            planned.object, planned.name, number=planned.number, length=piece.length, part=piece.part, start=piece.start
-        )
+    def _fill(self, volume: Volume, member: Member) -> None:
+        """Take in one member, whole; or nothing of it, if its object is given up."""
+        piece, planned = member.piece, member.piece.planned
+        told: Object | None = None
         try:
-            told = planned.object
-            digest = self._digest(piece)
-            for found, chunk in self._prefetch.chunks(piece):
-                if told is planned.object:
-                    digest.expect(found.checksum)
-                told = found
-                volume.write(chunk)
-                digest.update(chunk)
-            if piece.ends_object:
-                _check(digest)
+            if planned.number not in self.given_up:
+                told = self._come(volume.builder, member)
         except StoreError as error:
-            volume.abandon()
             self._give_up(planned, error)
-            return None
+        if told is None:
+            for _read in self._reads(member):  # until all are over, they may write to its place
+                pass
+            volume.builder.drop_oldest()
+            return
+        volume.members.append(volume.builder.end_oldest())
+        if piece.ends_object:
+            volume.objects.append(self._row(planned, told))
+        else:
+            volume.part = self._part(piece)
+
+    def _come(self, builder: VolumeBuilder, member: Member) -> Object:
+        """Wait for all bytes of a member, and return its object as fully as it is known then."""
+        digest, told = self._digest(member.piece), member.piece.planned.object
+        for read in self._reads(member):
+            if read.error is not None:
+                raise read.error
+            if read.told is not None:
+                digest.expect(read.told.checksum)
+            digest.update(member.place.data[member.come - read.length : member.come])
+            builder.has_come(member.come)
+            told = read.told or told
+        if member.piece.ends_object:
+            _check(digest)
         return told
+
+    def _reads(self, member: Member) -> Iterator[Read]:
+        """Yield the reads of a member that are not taken in yet, each once it is over."""
+        connections = self._fetcher.connections[member.piece.planned.source]
+        while member.come < member.piece.length:
+            read = self._next()
+            if not isinstance(read, Read):
+                raise TypeError("reads of a member are wanting")
+            while not connections.wait(
+                read, _GLANCE
+            ):  # a source may say nothing for long; a stop is heard all the same
+                self._fetcher.patience.stop.raise_if_requested()
+            member.come += read.length
+            yield read
+
+    def _sealed(self, volume: Volume, *, last: bool) -> Ready:
+        sealed = self._run.seal(volume.builder, volume.objects, volume.members, part=volume.part, last=last)
+        size = sum(member.length for member in volume.members)
+        return Ready(sealed, volume.unproven, Outcome(len(volume.objects), size, volumes=1))
 
     def _digest(self, piece: Slice) -> Digest:
         """Return the running digest of a slice's object, up to where the slice starts."""
@@ -138,8 +208,10 @@ class Filler:
             except HashStateError:
                 pass  # kept by a machine with another libcrypto
         digest = Digest(planned.object, in_parts=True)
-        for chunk in self._fetcher.fetch(planned.source, planned.object, 0, piece.start):
-            digest.update(chunk)
+        for start in range(0, piece.start, FIRST_RANGE):
+            length = min(FIRST_RANGE, piece.start - start)
+            for chunk in self._fetcher.fetch(planned.source, planned.object, start, length):
+                digest.update(chunk)
         return digest
 
     def _row(self, planned: Planned, told: Object) -> ObjectRow:
@@ -168,15 +240,14 @@ class Filler:
         )
 
     def _give_up(self, planned: Planned, error: StoreError) -> None:
-        self._given_up.add(planned.number)
-        self._prefetch.give_up(planned.number)
+        self.given_up.add(planned.number)
         self._digests.pop(planned.number, None)
         self._run.forget(planned.number)
         changed = isinstance(error, ChangedError | NotFoundError)
         if not planned.again and (changed or isinstance(error, WrongChecksumError)):
-            self.outcome.again.append(planned)
+            self._tell(Outcome(again=[planned]))
         else:
-            self.outcome.findings.append(finding(planned, error))
+            self._tell(Outcome(findings=[finding(planned, error)]))
 
 
 def finding(planned: Planned, error: StoreError) -> Finding:

@@ -1,7 +1,7 @@
 """Cutting objects into volumes, and the arithmetic of nights: pure; the same input gives the same plan."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from repatria.bundle.volume import CUT_ABOVE, END, largest_part, member_overhead, member_span, payload_size
@@ -9,7 +9,7 @@ from repatria.model import Object, ObjectKind
 from repatria.work.pace import Window
 
 MOST_WASTE = 1 / 32
-"""How much of a unit may stay empty when it ends before an object that could be cut."""
+"""How much of the volumes since the last one that stands alone may stay empty before an object that could be cut."""
 SMALLEST_PART = 64 << 10
 """Bytes of an object that are not worth a member of their own, unless they are its last."""
 LINK_EFFICIENCY = 0.8
@@ -51,6 +51,8 @@ class Slice:
     length: int
     part: int
     """0: the whole object; else the number of the part."""
+    opens: bool = False
+    """Whether a volume begins with it."""
 
     @property
     def ends_object(self) -> bool:
@@ -63,78 +65,55 @@ class Slice:
         return member_span(self.planned.object, self.planned.name, self.length, self.part)
 
 
-@dataclass(slots=True)
-class Unit:
-    """Volumes that one worker fills in order, because objects run from one into the next."""
-
-    volumes: list[list[Slice]] = field(default_factory=list)
-    last: bool = False
-    """Whether its last volume is the last of all: that one is padded to less than the volume size."""
-
-    @property
-    def bytes(self) -> int:
-        """Data bytes of all its slices."""
-        return sum(piece.length for volume in self.volumes for piece in volume)
-
-
-def cut(objects: Iterable[Planned], capacity: int) -> Iterator[Unit]:
-    """Cut a stream of objects into units of volumes with `capacity` bytes of payload; greedy, in their order.
+def cut(objects: Iterable[Planned], capacity: int) -> Iterator[Slice]:
+    """Cut a stream of objects into volumes with `capacity` bytes of payload; greedy, in their order.
 
     A volume is filled until the next object does not fit. That object is cut if it is large enough to be cut and too
-    much would stay empty otherwise; the unit goes on with its next part. Else the unit ends, so that units stay short.
+    much would stay empty otherwise. Else the volume ends, and the next one begins with a whole object.
     """
     cutter = _Cutter(capacity)
-    waiting: Unit | None = None
     for planned in objects:
-        for unit in cutter.add(planned):
-            if waiting is not None:
-                yield waiting
-            waiting = unit
-    if cutter.unit.volumes:
-        if waiting is not None:
-            yield waiting
-        waiting = cutter.unit
-    if waiting is not None:
-        waiting.last = True
-        yield waiting
+        yield from cutter.add(planned)
 
 
 class _Cutter:
-    """The unit being filled."""
+    """The volume being filled."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.unit = Unit()
         self.room = 0
+        self.joined = 0
+        """Volumes up to this one that objects run through."""
+        self._opens = False
 
-    def add(self, planned: Planned) -> Iterator[Unit]:
-        """Place an object; yield a unit that ended before it."""
+    def add(self, planned: Planned) -> Iterator[Slice]:
+        """Place an object, whole or in parts."""
         part = planned.parts + 1 if planned.parts else 0
         rest = Slice(planned, planned.done, planned.length - planned.done, part)
         span = rest.span
-        if span > self.room and self.unit.volumes and not self._is_worth_filling(planned, span):
-            yield self.unit
-            self.unit, self.room = Unit(), 0
-        if span <= self.room or (not self.unit.volumes and span <= self.capacity - END):
-            self._place(rest, span)
+        if span > self.room and self.joined and not self._is_worth_filling(planned, span):
+            self.joined = self.room = 0
+        if span <= self.room or (not self.joined and span <= self.capacity - END):
+            yield self._placed(rest, span)
         else:
-            self._place_parts(planned)
+            yield from self._parts(planned)
 
     def _is_worth_filling(self, planned: Planned, span: int) -> bool:
-        """Return whether an object that does not fit goes into this unit in parts."""
+        """Return whether an object that does not fit goes into this volume in parts."""
         if span > self.capacity - END:
             return True
         if planned.length <= CUT_ABOVE:
             return False
-        return self.room > MOST_WASTE * self.capacity * len(self.unit.volumes)
+        return self.room > MOST_WASTE * self.capacity * self.joined
 
-    def _place(self, piece: Slice, span: int) -> None:
+    def _placed(self, piece: Slice, span: int) -> Slice:
         if span > self.room:
             self._begin_volume()
-        self.unit.volumes[-1].append(piece)
+        opens, self._opens = self._opens, False
         self.room -= span
+        return replace(piece, opens=True) if opens else piece
 
-    def _place_parts(self, planned: Planned) -> None:
+    def _parts(self, planned: Planned) -> Iterator[Slice]:
         start, part = planned.done, planned.parts + 1
         while start < planned.length:
             piece = Slice(planned, start, planned.length - start, part)
@@ -143,12 +122,13 @@ class _Cutter:
             if piece.length < min(SMALLEST_PART, planned.length - start):
                 self._begin_volume()
                 continue
-            self._place(piece, piece.span)
+            yield self._placed(piece, piece.span)
             start, part = start + piece.length, part + 1
 
     def _begin_volume(self) -> None:
-        self.unit.volumes.append([])
+        self.joined += 1
         self.room = self.capacity - END
+        self._opens = True
 
     def _part_in(self, room: int, planned: Planned, part: int) -> int:
         """Return the length of a part that is not the last in `room`; 0 if there is none."""
@@ -172,16 +152,18 @@ class Estimate:
         return int(self.payload_bytes * (1 + _AGE_OVERHEAD)) + self.objects * _INDEX_BYTES_PER_OBJECT
 
 
-def estimate(units: Iterable[Unit], capacity: int) -> Estimate:
-    """Add up what units amount to."""
-    total = Estimate()
-    for unit in units:
-        for number, volume in enumerate(unit.volumes, 1):
+def estimate(slices: Iterable[Slice], capacity: int) -> Estimate:
+    """Add up what slices, as `cut` gives them, amount to."""
+    total, used = Estimate(), 0
+    for piece in slices:
+        if piece.opens:
             total.volumes += 1
-            used = sum(piece.span for piece in volume)
-            total.payload_bytes += payload_size(used, capacity, last=unit.last and number == len(unit.volumes))
-            total.objects += sum(piece.ends_object for piece in volume)
-        total.bytes += unit.bytes
+            used = 0
+        used += piece.span
+        total.bytes += piece.length
+        total.objects += piece.ends_object
+    if total.volumes:
+        total.payload_bytes = (total.volumes - 1) * capacity + payload_size(used, capacity, last=True)
     return total
 
 

@@ -51,8 +51,8 @@ def survey(
     """List the sources and plan what is new or changed; StoreError (4) if one cannot be listed."""
     found = Survey()
     progress.start(_("Listing the source"), None, Unit.OBJECTS)
-    units = cut(_new_objects(sources, catalogue, found, progress, stop or StopSignal()), volume_size)
-    found.estimate = estimate(units, volume_size)
+    slices = cut(_new_objects(sources, catalogue, found, progress, stop or StopSignal()), volume_size)
+    found.estimate = estimate(slices, volume_size)
     progress.finish()
     return found
 

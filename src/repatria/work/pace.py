@@ -166,6 +166,10 @@ def _wrong(text: str) -> UsageError:
     )
 
 
+SAVED_UP = 0.5
+"""Seconds without traffic that may be made up for: a 120th of the minute over which people look at a link."""
+
+
 class Throttle:
     """A token bucket: lets bytes through at a rate that all threads of a run share."""
 
@@ -183,13 +187,23 @@ class Throttle:
         """None: as fast as it goes. May be changed while bytes flow."""
 
     def take(self, count: int) -> None:
-        """Wait until `count` more bytes may flow; a second's worth may be saved up."""
+        """Wait until `count` more bytes may be asked for; half a second's worth may be saved up.
+
+        Asked before the bytes are, so that however many connections there are, the link never carries more.
+        """
         rate = self.bits_per_second
         if rate is None:
             return
         with self._lock:
             now = self._clock()
-            self._free_at = max(self._free_at, now - 1.0) + count * 8 / rate
-            ahead = self._free_at - now
+            ahead = max(self._free_at, now - SAVED_UP) - now
+            self._free_at = now + ahead + count * 8 / rate
         if ahead > 0:
             self._wait(ahead)
+
+    def give_back(self, count: int) -> None:
+        """Take in that so many bytes that were asked for never came."""
+        rate = self.bits_per_second
+        if rate is not None:
+            with self._lock:
+                self._free_at -= count * 8 / rate
