@@ -152,7 +152,7 @@ FAILURES: dict[str, tuple[int, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("name", "existing"), [*zip(FAILURES, cycle([False, True]), strict=False)])
 def test_no_output_file_on_failure(shell: Shell, name: str, existing: bool) -> None:
-    large = seal(bytes(3_000_000), [HYBRID.recipient]).data
+    large = bytes(seal(bytes(3_000_000), [HYBRID.recipient]).data)
     (shell.folder / "sealed").write_bytes(large)
     (shell.folder / "truncated").write_bytes(large[:-1])
     (shell.folder / "altered").write_bytes(large[:-1] + b"\0")
