@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from repatria.cli.new import example_text, examples, in_language
 from repatria.errors import ManifestError
 from repatria.manifest import Manifest, StoreTable, load_manifest
-from repatria.manifest_values import parse_rate, parse_size
+from repatria.manifest_values import parse_rate, parse_size, parse_time
 
 WHOLE = """
 id = "fichiers-chu"
@@ -86,6 +86,7 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     assert manifest.transfer.bandwidth is None
     assert manifest.transfer.window is None
     assert manifest.transfer.volume_size == 64 << 20
+    assert manifest.transfer.patience == 6 * 3600
     assert manifest.archive is None
 
 
@@ -145,6 +146,8 @@ window = "8pm"
         ('["age1abc"]', '["age1abc"]\n[transfer]\nvolume_size = "65MiB1"', "with its unit"),
         ('["age1abc"]', '["age1abc"]\n[transfer]\nvolume_size = "100KiB"', "multiple of 64KiB"),
         ('["age1abc"]', '["age1abc"]\n[transfer]\nwindow = "20:00-25:00"', "must be hours"),
+        ('["age1abc"]', '["age1abc"]\n[transfer]\npatience = 6', "must be text"),
+        ('["age1abc"]', '["age1abc"]\n[transfer]\npatience = "6"', "time with its unit"),
         ("[target]", "[[target]]", "must be a table"),
     ],
 )
@@ -214,6 +217,14 @@ def test_rates_are_in_bits(text: str, bits: int) -> None:
 def test_a_rate_without_its_unit_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="rate with its unit"):
         parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90min", 5_400), ("90m", 5_400), ("6h", 21_600), ("2 d", 172_800), ("1.5h", 5_400), ("45s", 45)],
+)
+def test_times_have_units(text: str, seconds: int) -> None:
+    assert parse_time(text) == seconds
 
 
 @given(st.integers(1, 4096), st.sampled_from([("B", 1), ("KiB", 1024), ("MiB", 1 << 20), ("GB", 10**9)]))

@@ -85,6 +85,8 @@ class Transfer:
     """Hours in which to work, in the manifest's time zone; None: always."""
     volume_size: Annotated[int, BeforeValidator(values.volume_size)] = values.DEFAULT_VOLUME_SIZE
     """Bytes of a full volume's payload."""
+    patience: Annotated[int, BeforeValidator(values.time)] = values.DEFAULT_PATIENCE
+    """Seconds for which a lost link is waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,12 +16,14 @@ DATASET_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 KIBIBYTE = 1 << 10
 MEBIBYTE = 1 << 20
 DEFAULT_VOLUME_SIZE = 64 * MEBIBYTE
+DEFAULT_PATIENCE = 6 * 3600
 
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
 _SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": KIBIBYTE, "mib": MEBIBYTE, "gib": 1 << 30}
+_TIMES = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _HOURS = r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)"
 _WINDOW = re.compile(rf"(?:{_DAY}(?:-{_DAY})?(?: {_HOURS})?|{_HOURS})")
@@ -35,6 +37,11 @@ def parse_rate(text: str) -> int:
 def parse_size(text: str) -> int:
     """Return the bytes of `64MiB`; ValueError, with a translated sentence, if the unit is not given."""
     return _quantity(text, _SIZES, _('must be a size with its unit, such as "64MiB".'))
+
+
+def parse_time(text: str) -> int:
+    """Return the seconds of `6h`; ValueError, with a translated sentence, if the unit is not given."""
+    return _quantity(text, _TIMES, _('must be a time with its unit, such as "90min", "6h" or "2d".'))
 
 
 def _quantity(text: str, units: Mapping[str, int], refusal: str) -> int:
@@ -111,6 +118,14 @@ def rate(value: object) -> int:
     """Return bits per second."""
     try:
         return parse_rate(text_value(value))
+    except ValueError as error:
+        raise wrong(str(error)) from error
+
+
+def time(value: object) -> int:
+    """Return seconds."""
+    try:
+        return parse_time(text_value(value))
     except ValueError as error:
         raise wrong(str(error)) from error
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from repatria.errors import ManifestError, StoppedError
+from repatria.errors import ManifestError, StoppedError, UnreachableError
 from repatria.manifest import Manifest, load_manifest
 from repatria.migrate import pacing as module
 from repatria.migrate.pacing import Pacing, Wishes, until_clock
@@ -86,6 +86,23 @@ def test_changes_of_the_manifest_take_effect_while_it_runs(manifest: Manifest, m
     pace.look()
     assert pace.throttle.bits_per_second == 1_000_000
     assert not pace.stop.requested
+
+
+def test_patience_with_a_lost_link_is_the_manifest_s_and_may_change_while_it_lasts(
+    manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.0)
+    now = [manifest]
+    pace = Pacing(manifest, Wishes(window="Mon-Sun"), StopSignal(), lambda: now[0])
+    assert pace.patience.seconds == 6 * 3600
+    pace.begin(NIGHT)
+    pace.patience.first_pause = 0.001
+    outage = pace.patience.attempt()
+    outage.pause(UnreachableError("away"))
+    now[0] = replace(manifest, transfer=replace(manifest.transfer, patience=0))
+    pace.look()
+    with pytest.raises(StoppedError, match="waited for in vain"):
+        outage.pause(UnreachableError("away"))
 
 
 def test_a_manifest_that_is_wrong_for_a_moment_changes_nothing(

@@ -102,8 +102,8 @@ def _copy(
     with ExitStack() as stack:
         stop = stack.enter_context(ending_soon(StopSignal()))
         stack.enter_context(dataset_lock(state, manifest.id))
-        pacing = Pacing(manifest, wishes, stop, lambda: find_manifest(str(manifest.file), settings))
         progress = stack.enter_context(shown_progress(out))
+        pacing = Pacing(manifest, wishes, stop, lambda: find_manifest(str(manifest.file), settings), progress)
         if repair.bundle is not None:
             take_damaged_again(out, manifest, settings, repair, progress)
         while True:
@@ -133,12 +133,12 @@ def _one_night(
     patience = Patience(pacing.stop, progress=progress)
     with ExitStack() as stack:
         sources = stack.enter_context(opened_sources(manifest))
-        run = stack.enter_context(_opened_run(out, manifest, state, sources, patience))
+        run = stack.enter_context(_opened_run(out, manifest, state, sources, pacing.patience))
         result = copy_dataset(
             run,
             sources,
             throttle=pacing.throttle,
-            patience=patience,
+            patience=pacing.patience,
             progress=progress,
             reads=workers,
             glance=pacing.look,

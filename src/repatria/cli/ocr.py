@@ -115,7 +115,7 @@ def _digitise(out: Output, archive: Archive, wishes: "Wishes", settings: "Settin
             stack.callback(source.close)
         stack.enter_context(dataset_lock(state, dataset))
         progress = stack.enter_context(shown_progress(out))
-        patience = Patience(stop, progress=progress)
+        patience = Patience(stop, archive.patience, progress)
         run = stack.enter_context(
             opened_run(
                 out,

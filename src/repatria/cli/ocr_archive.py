@@ -49,6 +49,8 @@ class Archive:
     recipients: "Sequence[Recipient]"
     signer: Path | None
     volume_size: int
+    patience: float
+    """Seconds for which a lost link is waited for."""
     fonds: str
     bordereau: Path | None
     languages: str
@@ -81,6 +83,7 @@ def described(scans: Sequence[str], settings: "Settings", given: Given, *, watch
         recipients=load_recipients(manifest.encryption.recipients, manifest.file.parent),
         signer=manifest.encryption.signer,
         volume_size=manifest.transfer.volume_size,
+        patience=manifest.transfer.patience,
         fonds=given.fonds if given.fonds is not None else manifest.archive.fonds or manifest.title,
         bordereau=given.bordereau or manifest.archive.bordereau,
         languages=given.languages or manifest.archive.ocr_lang,
@@ -93,7 +96,7 @@ def named(scans: Sequence[str], settings: "Settings", given: Given, to: str, *, 
     from repatria.cli.context import open_place, resolved_uri
     from repatria.cli.places import RememberedPlace, remember
     from repatria.crypt.recipient import load_recipients
-    from repatria.manifest_values import DEFAULT_VOLUME_SIZE
+    from repatria.manifest_values import DEFAULT_PATIENCE, DEFAULT_VOLUME_SIZE
     from repatria.ocr.intake import scan_folders
 
     words = given.recipients or settings.recipients
@@ -129,6 +132,7 @@ def named(scans: Sequence[str], settings: "Settings", given: Given, to: str, *, 
         recipients=recipients,
         signer=given.signer or settings.signer,
         volume_size=DEFAULT_VOLUME_SIZE,
+        patience=DEFAULT_PATIENCE,
         fonds=given.fonds or "",
         bordereau=given.bordereau,
         languages=given.languages or DEFAULT_LANGUAGES,

@@ -67,7 +67,7 @@ def watch(
         stop = stack.enter_context(ending_soon(StopSignal()))
         stack.enter_context(dataset_lock(state, dataset))
         progress = stack.enter_context(shown_progress(out))
-        patience = Patience(stop, progress=progress)
+        patience = Patience(stop, archive.patience, progress)
         watching = Watch(
             share,
             Desk(state.dataset(dataset), state.key()),

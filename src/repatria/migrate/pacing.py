@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from repatria.errors import RepatriaError, StoppedError
 from repatria.i18n import _
 from repatria.manifest import Manifest
+from repatria.progress import SILENT, Progress
 from repatria.work.pace import Throttle, Window, next_clock_time, parse_window
+from repatria.work.patience import Patience
 from repatria.work.stop import StopSignal
 
 SECONDS_BETWEEN_LOOKS = 30.0
@@ -38,17 +40,21 @@ def until_clock(clock: str | None, manifest: Manifest) -> datetime | None:
 
 @dataclass(slots=True)
 class Pacing:
-    """Keeps a throttle and a stop in line with the wishes and the manifest."""
+    """Keeps a throttle, a stop and patience in line with the wishes and the manifest."""
 
     manifest: Manifest
     wishes: Wishes
     stop: StopSignal
     reread: Callable[[], Manifest]
+    progress: Progress = SILENT
     throttle: Throttle = field(init=False)
+    patience: Patience = field(init=False)
+    """How long a lost link is waited for; changes hold for an outage that has begun, too."""
     _looked: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.throttle = Throttle(None, self.stop.wait)
+        self.patience = Patience(self.stop, self.manifest.transfer.patience, self.progress)
 
     @property
     def zone(self) -> tzinfo:
@@ -87,6 +93,7 @@ class Pacing:
         self._apply(datetime.now(UTC))
 
     def _apply(self, now: datetime) -> None:
+        self.patience.seconds = self.manifest.transfer.patience
         self.throttle.bits_per_second = self.wishes.bandwidth or self.manifest.transfer.bandwidth
         closes = self.window.closes(now)
         moments = [moment for moment in (closes, self.wishes.until) if moment is not None]

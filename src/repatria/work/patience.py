@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from repatria.errors import StoppedError, ThrottledError, UnreachableError
 from repatria.i18n import _, ngettext
+from repatria.manifest_values import DEFAULT_PATIENCE
 from repatria.progress import SILENT, Progress
 from repatria.work.stop import Reason, StopSignal
 
-DEFAULT_SECONDS = 6 * 3600.0
 LONGEST_PAUSE = 60.0
 TRANSIENT = (UnreachableError, ThrottledError)
 """Errors after which the same call may succeed later."""
@@ -45,7 +45,7 @@ class Patience:
     """Tries a call again as long as its error is transient; several threads may share it."""
 
     stop: StopSignal = field(default_factory=StopSignal)
-    seconds: float = DEFAULT_SECONDS
+    seconds: float = DEFAULT_PATIENCE
     """How long one call may go on failing before the run stops, resumably."""
     progress: Progress = SILENT
     first_pause: float = 1.0
