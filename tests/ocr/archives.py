@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from repatria.bundle.chain import Chain
 from repatria.bundle.rows import DocumentRow, PageRow
-from repatria.crypt.identity import Identity, generate
+from repatria.crypt.identity import Identity, generate, parse_identity
 from repatria.crypt.sshsig import Signer
 from repatria.ocr.batch import Wishes
 from repatria.ocr.digitise import Desk, DigitiseResult, digitise
@@ -16,6 +17,7 @@ from repatria.store.base import Store
 from repatria.store.registry import open_store
 from repatria.work.bundling import BundleRun, DatasetFacts, SourceFacts
 from repatria.work.patience import Patience
+from repatria.work.signing import choose_signer
 from repatria.work.state import StateFolder
 from tests.ocr.making import FAKE
 
@@ -32,6 +34,16 @@ class Archive:
     identity: Identity = field(default_factory=lambda: generate(classic=True))
     signer: Signer = field(default_factory=Signer.generate)
     target: Store | None = None
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """Return the archive of a folder, its keys kept there: for several processes."""
+        identity = folder / "identity"
+        if not identity.exists():
+            identity.write_text(generate(classic=True).secret_text())
+        return cls(
+            folder, parse_identity(identity.read_text()), choose_signer(None, StateFolder(folder / "state")).signer
+        )
 
     @property
     def state(self) -> StateFolder:

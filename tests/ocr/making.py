@@ -53,6 +53,10 @@ class FakeEngine:
     """Says on every page that it is one, and how wide it is; some widths end it."""
 
     def read(self, image: Image.Image, dpi: float, layout: Layout = Layout.AUTOMATIC) -> list[Word]:
+        if reads := os.environ.get("FAKE_ENGINE_READS"):
+            with Path(reads).open("a") as stream:
+                stream.write(f"{image.width}\n")
+            time.sleep(0.03)
         if image.width == 2 * CRASHES:
             os.kill(os.getpid(), signal.SIGSEGV)
         if image.width == 2 * HANGS:

@@ -77,6 +77,8 @@ class Watch:
     """Scans of this round, by path, with the version that was seen."""
     _archived: list[Taken] = field(default_factory=list)
     """Those of them that wait for their bundle."""
+    _under_way: set[str] = field(default_factory=set)
+    """Those of them that are being read."""
     _problems: int = 0
 
     def __post_init__(self) -> None:
@@ -102,7 +104,7 @@ class Watch:
 
     def _round(self) -> Round | None:
         """Make one bundle; None if nothing came of it."""
-        self._handled, self._archived, self._problems = {}, [], 0
+        self._handled, self._archived, self._under_way, self._problems = {}, [], set(), 0
         wishes = self.wishes()
         with self.open_run() as run, PageJournal(self.desk.folder, self.desk.key) as journal:
             self._require_intact(run.latest_uri)
@@ -124,7 +126,7 @@ class Watch:
         """Yield scans as they become whole, None while there are none, until the bundle is to be closed."""
         waited, read = 0.0, 0
         names: set[str] = set()
-        while opened.batch.counts.pages < self.rhythm.pages:
+        while not self._is_full(opened):
             fresh = [scan for scan in self._arrivals.whole() if self._handled.get(scan.path) != scan.object.version]
             if any(scan.path in self._handled for scan in fresh):
                 return  # dropped again before its bundle closed: the new one goes into the next
@@ -135,9 +137,10 @@ class Watch:
                 work = Work(scan, placed[scan.path])
                 if opened.batch.is_to_read(work):
                     read += 1
+                    self._under_way.add(scan.path)
                     opened.counted.came()
                     yield work
-                if opened.batch.counts.pages >= self.rhythm.pages:
+                if self._is_full(opened):
                     return
             waited = 0.0 if fresh else waited + self.rhythm.glance
             nothing_to_close = not read and not run.proven
@@ -146,10 +149,14 @@ class Watch:
             yield None
             self.patience.stop.wait(self.rhythm.glance)
 
+    def _is_full(self, opened: OpenedBatch) -> bool:
+        """Tell whether the bundle has its pages; a scan that is being read has one at the least."""
+        return opened.batch.counts.pages + len(self._under_way) >= self.rhythm.pages
+
     def _take(self, taken: Taken, journal: PageJournal) -> None:
         """Note what became of a scan; one that cannot be read at all goes to `problems` at once."""
-        told = taken.scan.object
-        mark = _mark(told)
+        mark = _mark(taken.scan.object)
+        self._under_way.discard(taken.scan.path)
         if not taken.was_read:  # it changed, or went: what is there now is looked at anew
             self._handled.pop(taken.scan.path, None)
         elif taken.is_archived:

@@ -1,0 +1,334 @@
+"""A watched folder: what is taken when, where scans go, what an archivist is told, and what a kill costs."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from repatria.errors import FindingsError, StoppedError, UsageError
+from repatria.model import Object
+from repatria.ocr.batch import Wishes
+from repatria.ocr.bordereau import parse_bordereau
+from repatria.ocr.share import EMPTY_SETTLE, Arrivals, Share, note_of
+from repatria.ocr.watch import Round, Watch
+from repatria.work.stop import Reason, StopSignal
+from tests.ocr.archives import Archive
+from tests.ocr.making import CRASHES, FAKE, encoded, write_scans
+from tests.ocr.watching import QUICK, watch_of
+
+
+def scan(*widths: int) -> bytes:
+    """Return a TIFF whose pages the fake engine tells by their widths."""
+    first, *others = (Image.new("L", (width, 400), 200) for width in widths)
+    return encoded(first, "TIFF", save_all=True, append_images=others, compression="tiff_lzw")
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive.at(tmp_path)
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Share:
+    made = Share(tmp_path / "share")
+    made.prepare()
+    return made
+
+
+def tree(share: Share) -> list[str]:
+    return sorted(str(file.relative_to(share.root)) for file in share.root.rglob("*") if file.is_file())
+
+
+def rounds(watch: Watch) -> Iterator[Round]:
+    return watch.run()
+
+
+def drop(share: Share, **files: bytes) -> None:
+    write_scans(share.root / "inbox", **files)
+
+
+def test_scans_leave_the_inbox_once_their_bundle_is_verified(archive: Archive, share: Share) -> None:
+    write_scans(share.root / "inbox" / "3F12", a__tif=scan(500), b__tif=scan(510, 520))
+    told = next(rounds(watch_of(archive)))
+    assert (told.result.documents, told.result.pages, told.done, told.problems) == (2, 3, 2, 0)
+    assert tree(share) == ["done/3F12/a.tif", "done/3F12/b.tif"]
+    assert archive.read("originals/3F12/a.tif") == scan(500)
+    assert sorted(row.cote for row in archive.documents()) == ["3F12/a", "3F12/b"]
+
+
+def test_a_bundle_closes_after_so_many_pages_and_another_begins(archive: Archive, share: Share) -> None:
+    drop(share, **{f"p{number:02}__tif": scan(500 + number) for number in range(20)})
+    watching = rounds(watch_of(archive, replace(QUICK, pages=4)))
+    told: list[Round] = []
+    while sum(each.result.pages for each in told) < 20:
+        told.append(next(watching))
+    assert [each.result.pages for each in told] == [4] * 5
+    with archive.chain() as chain:
+        assert len(chain.bundles) == len(told)
+
+
+def test_what_is_dropped_while_a_bundle_is_open_goes_into_it(archive: Archive, share: Share) -> None:
+    drop(share, a__tif=scan(500))
+    watch = watch_of(archive)
+    look = watch.wishes
+
+    def wishes() -> Wishes:
+        drop(share, b__tif=scan(510))
+        return look()
+
+    watch.wishes = wishes
+    assert next(rounds(watch)).result.documents == 2
+
+
+def test_what_windows_leaves_is_left_alone(archive: Archive, share: Share) -> None:
+    names = ("Thumbs.db", "desktop.ini", "~$lettre.tif", "x.tif.part", "x.tif.filepart", ".~lock", "x.tmp")
+    for name in names:
+        (share.root / "inbox" / name).write_bytes(b"x")
+    drop(share, a__tif=scan(500))
+    assert next(rounds(watch_of(archive))).result.documents == 1
+    assert tree(share) == ["done/a.tif", *sorted(f"inbox/{name}" for name in names)]
+
+
+def test_a_bad_scan_goes_to_problems_with_a_text_in_french(archive: Archive, share: Share) -> None:
+    drop(share, bad__tif=scan(500)[:60], good__tif=scan(510), half__tif=scan(520, CRASHES, 530))
+    told = next(rounds(watch_of(archive)))
+    assert (told.result.documents, told.done, told.problems) == (2, 1, 2)
+    assert tree(share) == [
+        *("done/good.tif", "problems/bad.tif", "problems/bad.tif.txt"),
+        *("problems/half.tif", "problems/half.tif.txt"),
+    ]
+    note = (share.root / "problems" / "half.tif.txt").read_bytes()
+    assert note.startswith(b"\xef\xbb\xbf")
+    assert b"\n" not in note.replace(b"\r\n", b"")
+    text = note.decode("utf-8-sig")
+    assert text.startswith("Page 2 illisible : rescanner, déposer sous le même nom")
+    assert "half.tif" in text
+    assert (share.root / "problems" / "bad.tif.txt").read_text("utf-8-sig").startswith("Numérisation illisible")
+    assert "originals/half.tif" in archive.paths()
+    assert "originals/bad.tif" not in archive.paths()
+
+
+@pytest.mark.parametrize("bad", [scan(500)[:60], scan(520, CRASHES)])
+def test_a_rescan_under_the_same_name_takes_the_place_of_a_bad_one(archive: Archive, share: Share, bad: bytes) -> None:
+    drop(share, page__tif=bad)
+    watching = rounds(watch_of(archive))
+    next(watching)
+    drop(share, page__tif=scan(540, 550))
+    told = next(watching)
+    assert (told.result.documents, told.done, told.problems) == (1, 1, 0)
+    done = sorted(file.name for file in (share.root / "done").iterdir())
+    assert len(done) == 2
+    assert done[1] == "page.tif"
+    assert (share.root / "done" / done[0]).read_bytes() == bad
+    assert not list((share.root / "problems").iterdir())
+    assert archive.read("originals/page.tif") == scan(540, 550)
+
+
+def test_a_page_that_comes_again_replaces_the_one_in_the_archive_and_never_the_one_in_done(
+    archive: Archive, share: Share
+) -> None:
+    watching = rounds(watch_of(archive))
+    drop(share, page__tif=scan(500))
+    next(watching)
+    drop(share, page__tif=scan(510))
+    next(watching)
+    drop(share, copie__tif=scan(510))
+    told = next(watching)
+    assert (told.result.uri, told.result.copies, told.done) == (None, 1, 1)
+    assert tree(share) == ["done/copie.tif", "done/page (2).tif", "done/page.tif"]
+    assert (share.root / "done/page.tif").read_bytes() == scan(500)
+    assert archive.read("originals/page.tif") == scan(510)
+
+
+def test_what_is_dropped_again_before_its_bundle_closes_stays_for_the_next(archive: Archive, share: Share) -> None:
+    drop(share, page__tif=scan(500), zz__tif=scan(505))
+    watch = watch_of(archive)
+    move = Share.finish
+
+    def finish(self: Share, told: Object) -> Path | None:
+        """Drop a page anew while the bundle that holds its first scan is put away."""
+        if told.path == "page.tif" and not (share.root / "done" / "zz.tif").exists():
+            drop(share, page__tif=scan(510, 520))
+        return move(self, told)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Share, "finish", finish)
+        watching = rounds(watch)
+        first = next(watching)
+    second = next(watching)
+    assert (first.result.pages, first.done, second.result.pages, second.done) == (2, 1, 2, 1)
+    assert (share.root / "done/page.tif").read_bytes() == scan(510, 520)
+    assert archive.read("originals/page.tif") == scan(510, 520)
+
+
+def test_what_is_dropped_again_while_its_bundle_is_open_closes_it(archive: Archive, share: Share) -> None:
+    drop(share, page__tif=scan(500))
+    watch = watch_of(archive, replace(QUICK, idle=3600))
+    watching = rounds(watch)
+    threading.Timer(1.5, lambda: drop(share, page__tif=scan(510, 520))).start()
+    first = next(watching)
+    assert (first.result.pages, first.done) == (1, 0)
+    watch.rhythm = QUICK
+    assert next(watching).done == 1
+    assert archive.read("originals/page.tif") == scan(510, 520)
+
+
+def test_a_bundle_that_is_not_what_was_written_keeps_its_scans_in_the_inbox(archive: Archive, share: Share) -> None:
+    drop(share, a__tif=scan(500))
+    watch = watch_of(archive)
+    watch.is_intact = lambda _uri: False
+    with pytest.raises(FindingsError, match="not what was written"):
+        next(rounds(watch))
+    assert tree(share) == ["inbox/a.tif"]
+    with pytest.raises(FindingsError):
+        next(rounds(watch))
+    watch.is_intact = lambda _uri: True
+    assert next(rounds(watch)).done == 1
+
+
+def test_what_was_wrong_with_a_page_is_told_though_the_run_ended_before_it_could(
+    archive: Archive, share: Share
+) -> None:
+    drop(share, half__tif=scan(520, CRASHES))
+    watch = watch_of(archive)
+    watch.is_intact = lambda _uri: False
+    with pytest.raises(FindingsError):
+        next(rounds(watch))
+    told = next(rounds(watch_of(archive)))
+    assert (told.result.already, told.problems) == (1, 1)
+    assert tree(share) == ["problems/half.tif", "problems/half.tif.txt"]
+
+
+def test_a_stop_is_code_8_and_nothing_is_moved(archive: Archive, share: Share) -> None:
+    stop = StopSignal()
+    drop(share, a__tif=scan(500))
+    watch = watch_of(archive, replace(QUICK, idle=3600), stop)
+    look = watch.wishes
+
+    def wishes() -> Wishes:
+        stop.request(Reason.SIGNAL)
+        return look()
+
+    watch.wishes = wishes
+    with pytest.raises(StoppedError, match="Nothing is lost"):
+        next(rounds(watch))
+    assert tree(share) == ["inbox/a.tif"]
+
+
+def test_rows_of_the_bordereau_describe_what_is_dropped(archive: Archive, share: Share) -> None:
+    wishes = Wishes(FAKE, bordereau=parse_bordereau(b"Cote;Titre\n3F12;Eau\n"), workers=1)
+    write_scans(share.root / "inbox" / "3 F 12", a__tif=scan(500))
+    next(rounds(watch_of(archive, wishes=wishes)))
+    (document,) = archive.documents()
+    assert (document.reference, document.title) == ("3F12", "Eau")
+
+
+def test_a_share_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be used"):
+        Share(tmp_path / "file").prepare()
+
+
+def test_a_file_is_whole_once_it_does_not_change_and_nobody_writes(share: Share) -> None:
+    now = [0.0]
+    arrivals = Arrivals(share.source(), 5.0, lambda: now[0])
+    file = share.root / "inbox" / "a.tif"
+
+    def names(at: float) -> list[str]:
+        now[0] = at
+        return [each.path for each in arrivals.whole()]
+
+    with file.open("wb") as stream:
+        stream.write(b"half")
+        stream.flush()
+        assert names(0) == names(6) == []  # open for writing
+    assert names(7) == ["a.tif"]
+    file.write_bytes(b"whole")
+    assert names(8) == names(12) == []
+    assert names(13) == ["a.tif"]
+    empty = share.root / "inbox" / "b.tif"
+    empty.touch()
+    assert names(20) == names(30) == ["a.tif"]
+    assert names(20 + EMPTY_SETTLE) == ["a.tif", "b.tif"]
+    file.unlink()
+    assert names(90) == ["b.tif"]
+
+
+def test_a_scan_is_moved_as_it_was_read_or_not_at_all(share: Share) -> None:
+    (share.root / "inbox" / "d").mkdir()
+    file = share.root / "inbox" / "d" / "a.tif"
+    file.write_bytes(b"read")
+    (told,) = share.source().list()
+    file.write_bytes(b"dropped anew")
+    assert share.finish(told) is None
+    assert share.set_aside(told, b"note") is None
+    assert tree(share) == ["inbox/d/a.tif"]
+
+
+def test_nothing_is_ever_put_over_another_file(share: Share) -> None:
+    for text in ("one", "two", "three"):
+        drop(share, a__tif=text.encode())
+        (told,) = share.source().list()
+        moved = share.finish(told)
+        assert moved is not None
+        assert moved.read_text() == text
+    assert tree(share) == ["done/a (2).tif", "done/a (3).tif", "done/a.tif"]
+    assert note_of(Path("p/a.tif")) == Path("p/a.tif.txt")
+
+
+FILES = {f"f{number}.tif": tuple(1000 + 10 * number + page for page in range(3)) for number in range(6)}
+"""Scans of three pages, each page of a width of its own."""
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "FAKE_ENGINE_READS": str(folder / "reads")}
+    command = [sys.executable, "-m", "tests.ocr.watching", str(folder)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def contents(share: Share) -> Counter[bytes]:
+    files = [file for file in share.root.rglob("*.tif") if file.is_file()]
+    return Counter(file.read_bytes() for file in files)
+
+
+def test_a_watch_killed_at_random_instants_loses_nothing_and_reads_no_finished_page_again(
+    archive: Archive, share: Share, tmp_path: Path
+) -> None:
+    chance = random.Random(5)  # noqa: S311 -- the same instants every time, not a secret
+    scans = {name: scan(*widths) for name, widths in FILES.items()}
+    for name, data in scans.items():
+        (share.root / "inbox" / name).write_bytes(data)
+    everything = Counter(scans.values())
+    for _kill in range(4):
+        with start(tmp_path) as process:
+            time.sleep(chance.uniform(0.9, 2.4))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        assert contents(share) == everything, "every scan is in one place, once"
+    with start(tmp_path) as process:
+        while list((share.root / "inbox").iterdir()) and process.poll() is None:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _printed, said = process.communicate(timeout=60)
+    assert process.returncode == 8, said.decode()
+    assert tree(share) == sorted(f"done/{name}" for name in FILES)
+    assert contents(share) == everything
+    reads = Counter((tmp_path / "reads").read_text().split())
+    pages = sum(map(len, FILES.values()))
+    assert len(reads) == pages
+    assert sum(reads.values()) <= pages + 4 * 2, "a kill costs the pages that were being read"
+    for name, data in scans.items():
+        assert archive.read(f"originals/{name}") == data
+    with archive.chain() as chain:
+        paths = [row.path for bundle in chain.bundles for row in bundle.objects()]
+    assert len(paths) == len(set(paths)) == 4 * len(FILES)
