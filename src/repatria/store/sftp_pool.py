@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from repatria.errors import RepatriaError
+from repatria.i18n import ngettext
 from repatria.store.sftp_connection import ATTEMPTS, BROKEN, Connection
 from repatria.store.sftp_session import Session
 
@@ -196,4 +197,10 @@ class Pool:
             self._calm_until = time.monotonic() + pause
             count = len(self._loads)
         reason = error.message if isinstance(error, RepatriaError) and error.public else type(error).__name__
-        LOG.info("%s Going on with %d connections; another is tried in %d s.", reason, count, pause)
+        LOG.info(
+            ngettext(
+                "{reason} Going on with {count} connection; another one is tried in {seconds} s.",
+                "{reason} Going on with {count} connections; another one is tried in {seconds} s.",
+                count,
+            ).format(reason=reason, count=count, seconds=round(pause))
+        )
