@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from repatria.errors import FindingsError
-from repatria.i18n import _
+from repatria.i18n import _, speaker
 from repatria.model import Object
 from repatria.ocr.batch import Taken, Wishes, Work
 from repatria.ocr.digitise import Desk, DigitiseResult, OpenedBatch, finish, open_batch
@@ -187,7 +187,8 @@ class Watch:
 
     def _resolve(self, scan: Scan) -> None:
         """Take an earlier bad scan of this name out of `problems`: this one takes its place."""
-        self.share.resolve(scan.path, _(" (replaced {day})").format(day=date.today().isoformat()))
+        _ = speaker("fr")  # who looks into the folder
+        self.share.resolve(scan.path, f" ({_('replaced {day}').format(day=date.today().isoformat())})")
 
     def _require_intact(self, uri: str | None) -> None:
         """Verify the archive's last bundle, once; FindingsError if it is not what was signed."""
