@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from repatria.errors import RepatriaError
 
-EXAMPLES = int(os.environ.get("REPATRIA_FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("REPATRIA_FUZZ_EXAMPLES", "120"))
 """For each reader; `./run soak fuzz` sets many more."""
 MEBIBYTE = 1 << 20
 MOST_MEMORY = 24 * MEBIBYTE
