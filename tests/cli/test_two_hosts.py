@@ -9,29 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.migrate.making import noise, write
+from tests.cli.making import make_site
+from tests.migrate.making import noise
 from tests.work.making import MIB
-
-MANIFEST = """id = "d"
-[[source]]
-uri = "abroad"
-[target]
-uri = "vault"
-[encryption]
-recipients = ["key.pub"]
-signer = "signer"
-[transfer]
-volume_size = "1MiB"
-"""
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
-    write(tmp_path / "abroad", {f"{number}": noise(MIB) for number in range(4)})
-    (tmp_path / "d.toml").write_text(MANIFEST)
-    assert run(tmp_path, "one", "keys", "new", "-o", "key", "-q")[0] == 0
-    assert run(tmp_path, "one", "keys", "signer", "-o", "signer", "-q")[0] == 0
-    return tmp_path
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    folder = make_site(tmp_path, monkeypatch, capsys, {f"{number}": noise(MIB) for number in range(4)})
+    with (folder / "d.toml").open("a") as manifest:
+        manifest.write('[transfer]\nvolume_size = "1MiB"\n')
+    return folder
 
 
 def start(site: Path, machine: str, *arguments: str) -> "subprocess.Popen[str]":
