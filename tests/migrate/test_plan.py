@@ -174,3 +174,24 @@ def test_without_a_window_it_ends_when_the_bytes_are_over() -> None:
 @pytest.mark.parametrize("room", [END, 512])
 def test_a_member_span_is_whole_blocks(room: int) -> None:
     assert member_span(Object("f", room), "f", room) % 512 == 0
+
+
+def test_a_volume_of_many_members_is_full_whatever_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("repatria.migrate.plan.MOST_MEMBERS", 3)
+    monkeypatch.setattr("repatria.bundle.volume.MOST_MEMBERS", 3)
+    slices = list(cut(planned([0, 10, 0, 0, 2 * MIB, 5, 5, 5]), MIB))
+    filled = volumes(slices)
+    assert [[piece.planned.number for piece in each] for each in filled[:2]] == [[1, 2, 3], [4, 5]]
+    assert all(len(each) <= 3 for each in filled)
+    payload = 0
+    for number, pieces in enumerate(filled, 1):
+        builder = VolumeBuilder(number, MIB)
+        for piece in pieces:
+            each = piece.planned
+            builder.begin(
+                each.object, each.name, number=each.number, length=piece.length, part=piece.part, start=piece.start
+            )
+            builder.write(bytes(piece.length))
+            builder.end()
+        payload += len(builder.payload(last=number == len(filled)))
+    assert estimate(slices, MIB).payload_bytes == payload < len(filled) * MIB

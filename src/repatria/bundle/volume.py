@@ -19,6 +19,8 @@ CUT_ABOVE = 1 << 20
 """Only objects of more bytes are cut into parts."""
 END = len(tar.END_MARKER)
 """Bytes of every volume that no member may use."""
+MOST_MEMBERS = 32_768
+"""A volume of so many is full, whatever its bytes: their rows have to fit into memory, and into an index."""
 DEFAULT_VOLUME_SIZE = 64 << 20
 SMALLEST_VOLUME = 1 << 20
 LARGEST_VOLUME = 1 << 30
@@ -39,9 +41,13 @@ def padme(length: int) -> int:
     return (length + mask) & ~mask
 
 
-def payload_size(used: int, capacity: int, *, last: bool) -> int:
-    """Return the size of a volume's payload whose members take `used` bytes; only a bundle's last may be smaller."""
-    return min(tar.padded(padme(used + END)), capacity) if last else capacity
+def payload_size(used: int, capacity: int, *, last: bool = False, members: int = 0) -> int:
+    """Return the size of a volume's payload whose members take `used` bytes.
+
+    Only a bundle's last may be smaller than the volume size, and one that is full because it has so many members.
+    """
+    smaller = last or members >= MOST_MEMBERS
+    return min(tar.padded(padme(used + END)), capacity) if smaller else capacity
 
 
 def member_overhead(told: Object, name: str, part: int = 0, length: int | None = None) -> int:
@@ -104,6 +110,7 @@ class VolumeBuilder:
         self._sealed_up_to = 0
         self._used = 0
         self._placed = 0
+        self._members = 0
         self._places: deque[Place] = deque()
         self._at = 0
 
@@ -115,7 +122,7 @@ class VolumeBuilder:
     @property
     def room(self) -> int:
         """Bytes left for members with their headers; see `member_span`."""
-        return self.capacity - END - self._placed
+        return self.capacity - END - self._placed if self._members < MOST_MEMBERS else 0
 
     def place(
         self, told: Object, name: str, *, number: int, length: int | None = None, part: int = 0, start: int = 0
@@ -133,6 +140,7 @@ class VolumeBuilder:
         self._bytes[begin:at] = headers
         place = Place(MemberRow(self.number, at, length, number, part, start), begin, self._bytes[at : at + length])
         self._placed = at + tar.padded(length)
+        self._members += 1
         self._places.append(place)
         return place
 
@@ -198,7 +206,7 @@ class VolumeBuilder:
         """Return the whole payload, end marker and padding included; `last`: padded as the last of its bundle."""
         if self._places:
             raise ValueError("a member is under way")
-        size = payload_size(self._used, self.capacity, last=last)
+        size = payload_size(self._used, self.capacity, last=last, members=self._members)
         self._clear(self._used, size)
         return self._bytes[:size].toreadonly()
 

@@ -4,7 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from repatria.bundle.volume import CUT_ABOVE, END, largest_part, member_overhead, member_span, payload_size
+from repatria.bundle.volume import (
+    CUT_ABOVE,
+    END,
+    MOST_MEMBERS,
+    largest_part,
+    member_overhead,
+    member_span,
+    payload_size,
+)
 from repatria.model import Object, ObjectKind
 from repatria.work.pace import Window
 
@@ -14,7 +22,8 @@ SMALLEST_PART = 64 << 10
 """Bytes of an object that are not worth a member of their own, unless they are its last."""
 LINK_EFFICIENCY = 0.8
 """What is left of a link's nominal rate after protocols, other users and retries."""
-_INDEX_BYTES_PER_OBJECT = 450
+_INDEX_BYTES = 200
+"""Of an object's rows, beside its path, which stands there twice."""
 _AGE_OVERHEAD = 1 / 4096
 """A 16-byte tag for each 64 KiB."""
 
@@ -84,6 +93,7 @@ class _Cutter:
         self.room = 0
         self.joined = 0
         """Volumes up to this one that objects run through."""
+        self.members = 0
         self._opens = False
 
     def add(self, planned: Planned) -> Iterator[Slice]:
@@ -110,7 +120,8 @@ class _Cutter:
         if span > self.room:
             self._begin_volume()
         opens, self._opens = self._opens, False
-        self.room -= span
+        self.members += 1
+        self.room = self.room - span if self.members < MOST_MEMBERS else 0
         return replace(piece, opens=True) if opens else piece
 
     def _parts(self, planned: Planned) -> Iterator[Slice]:
@@ -127,6 +138,7 @@ class _Cutter:
 
     def _begin_volume(self) -> None:
         self.joined += 1
+        self.members = 0
         self.room = self.capacity - END
         self._opens = True
 
@@ -145,25 +157,32 @@ class Estimate:
     volumes: int = 0
     payload_bytes: int = 0
     """Of all volumes, padded."""
+    index_bytes: int = 0
+    """Of all indexes, about."""
 
     @property
     def target_bytes(self) -> int:
         """Space that the bundle needs at the target."""
-        return int(self.payload_bytes * (1 + _AGE_OVERHEAD)) + self.objects * _INDEX_BYTES_PER_OBJECT
+        return int((self.payload_bytes + self.index_bytes) * (1 + _AGE_OVERHEAD))
 
 
 def estimate(slices: Iterable[Slice], capacity: int) -> Estimate:
     """Add up what slices, as `cut` gives them, amount to."""
-    total, used = Estimate(), 0
+    total, used, members = Estimate(), 0, 0
     for piece in slices:
         if piece.opens:
+            if total.volumes:
+                total.payload_bytes += payload_size(used, capacity, members=members)
             total.volumes += 1
-            used = 0
+            used = members = 0
         used += piece.span
+        members += 1
         total.bytes += piece.length
-        total.objects += piece.ends_object
+        if piece.ends_object:
+            total.objects += 1
+            total.index_bytes += _INDEX_BYTES + 2 * len(piece.planned.object.path)
     if total.volumes:
-        total.payload_bytes = (total.volumes - 1) * capacity + payload_size(used, capacity, last=True)
+        total.payload_bytes += payload_size(used, capacity, last=True)
     return total
 
 

@@ -42,7 +42,7 @@ CREATE TABLE volumes(
   objects INTEGER NOT NULL, pages INTEGER NOT NULL,
   published INTEGER NOT NULL DEFAULT 0, -- the index that holds its rows, 0 before
   rows BLOB,                            -- sealed; NULL once they stand in an index
-  row_bytes INTEGER NOT NULL            -- about what they take there
+  row_bytes INTEGER NOT NULL DEFAULT 0  -- about what they take there
 );
 CREATE TABLE taken(                     -- the objects of this bundle
   number INTEGER PRIMARY KEY, path BLOB NOT NULL, fingerprint BLOB NOT NULL, size INTEGER NOT NULL,
