@@ -211,8 +211,12 @@ class S3Store:
                 if error.status in {412, 416}:
                     raise failures.changed(path, self.uri, self.role) from error
                 raise
-            answered_from, _size = span_of(reply.headers)
-            found = object_of(path, reply.headers)
+            try:
+                answered_from, _size = span_of(reply.headers)
+                found = object_of(path, reply.headers)
+            except BrokenError:
+                reply.body.close()
+                raise
         if answered_from != start or version not in {None, found.version}:
             reply.body.close()
             raise failures.changed(path, self.uri, self.role) if answered_from == start else self._no_ranges()

@@ -29,9 +29,13 @@ def list_keys(exchange: Exchange, prefix: str) -> Iterator[Object]:
     query = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE), "prefix": prefix}
     while True:
         page = page_of(exchange.read(Request("GET", query=query))[1])
+        if not all(found.path.startswith(prefix) for found in page.objects):
+            raise BrokenError("the listing holds what was not asked for")
         yield from page.objects
         if page.next is None:
             return
+        if page.next == query.get("continuation-token"):
+            raise BrokenError("the listing does not go on")
         query["continuation-token"] = page.next
 
 
@@ -48,16 +52,17 @@ class Page:
 def page_of(text: bytes) -> Page:
     """Read a reply to ListObjectsV2; BrokenError if it is none."""
     root = tree_of(text)
-    if _name(root) != "ListBucketResult":
+    space = root.tag[: root.tag.find("}") + 1]  # services differ in it
+    if root.tag != f"{space}ListBucketResult":
         raise BrokenError("the reply is no listing")
-    fields = {_name(element): element.text or "" for element in root}
-    encoded = fields.get("EncodingType") == "url"
-    objects = [_listed(element, encoded=encoded) for element in root if _name(element) == "Contents"]
-    more = fields.get("IsTruncated", "").strip() == "true"
-    token = fields.get("NextContinuationToken")
-    if more and not token:
+    encoded = root.findtext(f"{space}EncodingType") == "url"
+    objects = [_listed(entry, space, encoded=encoded) for entry in root.findall(f"{space}Contents")]
+    if root.findtext(f"{space}IsTruncated", "").strip() != "true":
+        return Page(objects, None)
+    token = root.findtext(f"{space}NextContinuationToken")
+    if not token:
         raise BrokenError("the listing does not tell how it goes on")
-    return Page(objects, token if more else None)
+    return Page(objects, token)
 
 
 def tree_of(text: bytes) -> Tree.Element:
@@ -76,23 +81,19 @@ def text_of(element: Tree.Element, name: str) -> str:
     return found
 
 
-def _listed(entry: Tree.Element, *, encoded: bool) -> Object:
-    fields = {_name(element): element.text or "" for element in entry}
+def _listed(entry: Tree.Element, space: str, *, encoded: bool) -> Object:
+    key, size, date = (entry.findtext(f"{space}{name}") for name in ("Key", "Size", "LastModified"))
+    if key is None or size is None or date is None:
+        raise BrokenError("the reply is no listing")
     try:
-        key = fields["Key"]
         return Object(
             unquote_plus(key, errors="surrogateescape") if encoded else key,
-            int(fields["Size"]),
-            _nanoseconds(datetime.fromisoformat(fields["LastModified"])),
-            version_of(fields.get("ETag", "")),
+            int(size),
+            _nanoseconds(datetime.fromisoformat(date)),
+            version_of(entry.findtext(f"{space}ETag", "")),
         )
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise BrokenError("the reply is no listing") from error
-
-
-def _name(element: Tree.Element) -> str:
-    """Return the name of an element without its namespace: services differ in it."""
-    return element.tag.rpartition("}")[2]
 
 
 def object_of(path: str, headers: Mapping[str, str]) -> Object:

@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_plus
 from xml.etree import ElementTree as Tree
 
 from repatria.model import Object
@@ -16,6 +15,7 @@ from repatria.store.s3_http import Buffers, size_of
 from repatria.store.s3_listing import text_of, tree_of
 from repatria.store.s3_refusals import RefusalError
 from repatria.store.s3_service import Service
+from repatria.store.s3_uploads import abort_upload, list_uploads
 
 SINGLE_PUT = 128 << 20
 """Bytes up to which an object is one request, all of it in memory; larger ones are put in parts."""
@@ -104,10 +104,9 @@ class Putter:
         Where listing uploads or dropping them is not allowed they stay: no more than this can be done with such a key.
         """
         with contextlib.suppress(RefusalError):
-            query = {"uploads": "", "encoding-type": "url", "prefix": key}
-            for entry in tree_of(self.exchange.read(Request("GET", query=query))[1]).findall("{*}Upload"):
-                if unquote_plus(text_of(entry, "Key")) == key:
-                    self.exchange.read(Request("DELETE", key, {"uploadId": text_of(entry, "UploadId")}))
+            for upload in list_uploads(self.exchange, key):
+                if upload.path == key:
+                    abort_upload(self.exchange, key, upload.id)
 
     def _send_parts(self, key: str, upload: Mapping[str, str], data: Iterable[Buffer], size: int) -> list[str]:
         """Send the parts one after the other; return their ETags."""
