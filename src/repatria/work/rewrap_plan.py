@@ -54,7 +54,10 @@ def stage_of(entry: BundleToRewrap, statement_sha256: str, replaces: str | None,
         return Stage.VOLUMES
     raise BrokenChainError(
         _("The bundle {bundle} is not the one whose recipients were being changed.").format(bundle=entry.bundle),
-        advice=_("Somebody put another bundle in its place: bring the right one back from a second copy."),
+        advice=_(
+            "Somebody put another bundle there, or an old record of such a change. Run `repatria verify`; if nothing but"
+            " the record is wrong, remove records/rewrap.json.sig."
+        ),
     )
 
 
