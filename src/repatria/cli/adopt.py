@@ -4,19 +4,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repatria.cli.chains import EndpointOption, IdentityOption, ProfileOption, trust_of
+from repatria.cli.adoption_report import cost_sentences, show_adopted, tell_signer
+from repatria.cli.chains import EndpointOption, IdentityOption, ProfileOption
 from repatria.cli.frame import command
 from repatria.cli.output import Output
-from repatria.cli.quantity import number_text, quantity_text, size_text
 from repatria.errors import UsageError
-from repatria.i18n import _, ngettext
-from repatria.progress import Unit
+from repatria.i18n import _
 
 if TYPE_CHECKING:
     from repatria.crypt.identity import Identity
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from repatria.migrate.takeover import Takeover
     from repatria.settings import Settings
     from repatria.store.base import Store
-    from repatria.work.adopting import TakenOver
+    from repatria.verify.trust import Trust
 
 
 def register(app: typer.Typer) -> None:
@@ -133,7 +131,7 @@ def _adopt(
         stack.enter_context(Lease(place.target, place.dataset_id, state, stop))
         journal = Journal(state.dataset(place.dataset_id), state.key())
         stack.callback(journal.close)
-        sight = FirstSight(trust_of(place.dataset_id, settings, signers))
+        sight = FirstSight(_trust(place, settings, signers))
         found = Takeover.look(place.target, place.dataset_id, sight, keys)
         stack.callback(found.close)
         if found.verdicts:
@@ -151,9 +149,20 @@ def _adopt(
         remembered = found.remembered()
         if remembered is not None:
             state.remember(place.dataset_id, remembered)
-        _show(out, place, found, taken)
-        _tell_signer(out, found)
+        show_adopted(out, found, taken)
+        tell_signer(out, found)
     return 0
+
+
+def _trust(place: _Place, settings: "Settings", signers: Path | None) -> "Trust":
+    """Return who may sign for the dataset; the key that the manifest names is this machine's own."""
+    from repatria.verify.trust import load_trust
+    from repatria.work.state import StateFolder
+
+    named = place.manifest.encryption.signer if place.manifest else None
+    own = [file for file in (named, settings.signer) if file is not None]
+    state = StateFolder(settings.state)
+    return load_trust(state, place.dataset_id, signers=signers or settings.signers, own=own, strict=signers is not None)
 
 
 def _accept(out: Output, place: _Place, found: "Takeover", *, anew: bool) -> None:
@@ -165,7 +174,7 @@ def _accept(out: Output, place: _Place, found: "Takeover", *, anew: bool) -> Non
             if found.is_archive
             else _("Give the key that opens it: -i FILE. Without it, `repatria copy` begins again by itself."),
         )
-    for sentence in _cost(place, found):
+    for sentence in cost_sentences(place.manifest, found):
         out.say(sentence)
     if anew:
         return
@@ -178,130 +187,3 @@ def _accept(out: Output, place: _Place, found: "Takeover", *, anew: bool) -> Non
         _("No key was given, and nobody is there to accept what that costs. Nothing was done."),
         advice=_("Give the key that opens the dataset with -i FILE; or accept the cost with --anew."),
     )
-
-
-def _cost(place: _Place, found: "Takeover") -> "Iterator[str]":
-    """Yield what the next copy will send again."""
-    if found.chain is None:
-        return
-    totals = found.chain.head.statement.totals
-    yield _(
-        "Without a key nobody can tell which objects the chain holds. The next copy sends everything again, in a bundle"
-        " that stands for itself: {objects}, {size} as of the last bundle. What earlier bundles hold stays there."
-    ).format(objects=quantity_text(totals.objects, Unit.OBJECTS), size=size_text(totals.bytes))
-    nights = _nights(place.manifest, totals.bytes)
-    if nights:
-        yield nights
-    for bundle in found.unfinished:
-        yield ngettext(
-            "The unfinished bundle {bundle} is lost: {count} volume, {size}.",
-            "The unfinished bundle {bundle} is lost: {count} volumes, {size}.",
-            bundle.volumes,
-        ).format(bundle=bundle.bundle_id, count=number_text(bundle.volumes), size=size_text(bundle.bytes))
-
-
-def _nights(manifest: "Manifest | None", size: int) -> str:
-    """Return how long bytes take at the bandwidth that the manifest allows; empty if it names none."""
-    from zoneinfo import ZoneInfo
-
-    from repatria.cli.quantity import duration_text
-    from repatria.migrate.plan import schedule
-    from repatria.work.pace import parse_window
-
-    if manifest is None or manifest.transfer.bandwidth is None:
-        return ""
-    window = parse_window(manifest.transfer.window, ZoneInfo(manifest.timezone))
-    planned = schedule(size, manifest.transfer.bandwidth, window, datetime.now(UTC))
-    return ngettext(
-        "At the bandwidth of the manifest that takes {time} of transfer, {count} night.",
-        "At the bandwidth of the manifest that takes {time} of transfer, {count} nights.",
-        planned.nights,
-    ).format(time=duration_text(planned.transfer.total_seconds()), count=number_text(planned.nights))
-
-
-def _show(out: Output, place: _Place, found: "Takeover", taken: "TakenOver | None") -> None:
-    dataset, head = place.dataset_id, found.head
-    totals = found.chain.head.statement.totals if found.chain else None
-    out.record(
-        "adopted",
-        dataset=dataset,
-        bundle=found.chain.head.uri if found.chain else None,
-        objects=totals.objects if totals and found.identities else 0,
-        unfinished=taken
-        and {
-            "bundle": taken.bundle,
-            "volumes": taken.volumes,
-            "bytes": taken.bytes,
-            "objects": taken.objects,
-            "strays": taken.strays,
-            "begun_again": taken.begun_again,
-        },
-    )
-    if head is not None and totals is not None:
-        known = (
-            _("Adopted {dataset} up to {bundle}: {objects} are known again, and only what is new will be sent.")
-            if found.identities
-            else _("Adopted {dataset} up to {bundle}: the next copy sends everything again.")
-        )
-        objects = quantity_text(totals.objects, Unit.OBJECTS)
-        out.text(known.format(dataset=dataset, bundle=head.bundle, objects=objects))
-    for sentence in _of_unfinished(found, taken) if found.identities else ():
-        out.text(sentence)
-    out.summary(bundle=found.chain.head.uri if found.chain else None, next=f"repatria copy {dataset}")
-
-
-def _of_unfinished(found: "Takeover", taken: "TakenOver | None") -> "Iterator[str]":
-    """Yield what became of unfinished bundles."""
-    if taken is not None:
-        yield ngettext(
-            "The unfinished bundle {bundle} goes on: {count} volume ({size}), {objects}, is not sent again.",
-            "The unfinished bundle {bundle} goes on: {count} volumes ({size}), {objects}, are not sent again.",
-            taken.volumes,
-        ).format(
-            bundle=taken.bundle,
-            count=number_text(taken.volumes),
-            size=size_text(taken.bytes),
-            objects=quantity_text(taken.objects, Unit.OBJECTS),
-        )
-        if taken.strays:
-            yield ngettext(
-                "{count} volume ({size}) came after the last signature: nothing vouches for it, and what it holds is"
-                " sent again.",
-                "{count} volumes ({size}) came after the last signature: nothing vouches for them, and what they hold"
-                " is sent again.",
-                taken.strays,
-            ).format(count=number_text(taken.strays), size=size_text(taken.stray_bytes))
-        if taken.begun_again:
-            yield ngettext(
-                "{count} object of which only parts had arrived begins again.",
-                "{count} objects of which only parts had arrived begin again.",
-                taken.begun_again,
-            ).format(count=number_text(taken.begun_again))
-    for bundle in found.unfinished:
-        if taken is None or bundle.bundle_id != taken.bundle:
-            yield _(
-                "The unfinished bundle {bundle} ({size}) cannot be gone on with: no signature that is known reaches far"
-                " enough. `repatria clean` removes it."
-            ).format(bundle=bundle.bundle_id, size=size_text(bundle.bytes))
-
-
-def _tell_signer(out: Output, found: "Takeover") -> None:
-    """Say whose word was taken, and what a new signing key means for those who verify."""
-    if found.sight.taken is not None:
-        out.warn(
-            _(
-                "Nobody vouched for the key {key} that signed it; it was seen here for the first time and is taken for"
-                " the right one. Compare it with what `repatria keys signer` printed where the dataset was copied."
-            ).format(key=found.sight.taken.fingerprint)
-        )
-    key = found.chain.head.signing_key if found.chain else found.sight.taken
-    own = found.sight.trust.own
-    if key is None or (own is not None and own.principal_of(key)):
-        return
-    out.say(
-        _(
-            "This machine signs with a key of its own, unless `signer` in the manifest names the old one. Whoever"
-            " verifies then needs both keys in the file of --signers, else one of them is unknown (3). The old one:"
-        )
-    )
-    out.say(key.allowed_line("OLD-MACHINE"), whole=True)
