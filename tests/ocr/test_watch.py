@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from repatria.errors import FindingsError, StoppedError, UsageError
+from repatria.errors import FindingsError, FullError, StoppedError, UsageError
 from repatria.model import Object
 from repatria.ocr.batch import Wishes
 from repatria.ocr.bordereau import parse_bordereau
@@ -284,6 +284,33 @@ def test_nothing_is_ever_put_over_another_file(share: Share) -> None:
         assert moved.read_text() == text
     assert tree(share) == ["done/a (2).tif", "done/a (3).tif", "done/a.tif"]
     assert note_of(Path("p/a.tif")) == Path("p/a.tif.txt")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "vault"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount a small file system")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_target_ends_the_watch_and_the_next_one_goes_on(
+    archive: Archive, share: Share, small_disk: Path
+) -> None:
+    files = {f"f{number}.tif": os.urandom(700_000) for number in range(3)}
+    for name, noise in files.items():
+        image = Image.frombytes("L", (1000, 700), noise)
+        (share.root / "inbox" / name).write_bytes(encoded(image))
+    with pytest.raises(FullError) as caught:
+        next(rounds(watch_of(archive)))
+    assert caught.value.code == 5
+    assert len(list((share.root / "inbox").iterdir())) == 3
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert next(rounds(watch_of(archive))).done == 3
+    assert len(archive.documents()) == 3
 
 
 FILES = {f"f{number}.tif": tuple(1000 + 10 * number + page for page in range(3)) for number in range(6)}

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any, Self, TypeVar
 
+from repatria import i18n
 from repatria.errors import RepatriaError
 
 Given = TypeVar("Given")
@@ -111,7 +112,7 @@ class Child:
             self.stop()
             context = multiprocessing.get_context("forkserver")
             self._pipe, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, self.limits.memory), daemon=True)
+            process = context.Process(target=_serve, args=(theirs, self.limits.memory, i18n.language()), daemon=True)
             process.start()
             theirs.close()
             self._process = process
@@ -175,7 +176,8 @@ def preload() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
-def _serve(pipe: Connection, memory: int) -> None:
+def _serve(pipe: Connection, memory: int, language: str) -> None:
+    i18n.use(language)  # what is wrong with a page is said here
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent decides what an interruption stops
     _be_silent()

@@ -141,25 +141,29 @@ class Arrivals:
     source: ScanFolder
     settle: float = DEFAULT_SETTLE
     clock: Callable[[], float] = time.monotonic
-    _since: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _seen: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """By path: the version seen last, and when it was seen first."""
+    _whole: dict[str, str] = field(default_factory=dict)
+    """The versions that were found whole."""
 
     def whole(self) -> list[Scan]:
         """Return the files that are whole, by folder and name."""
-        now, seen, found = self.clock(), {}, []
-        for scan in list_scans([self.source]):
-            told = scan.object
-            version, since = self._since.get(scan.path, ("", now))
-            since = since if version == told.version else now
-            seen[scan.path] = told.version, since
-            needed = self.settle if told.size else max(self.settle, EMPTY_SETTLE)
-            if told.kind is ObjectKind.FILE and now - since >= needed and not _is_written(self.source.folder, told):
-                found.append(scan)
-        self._since = seen
+        scans = [scan for scan in list_scans([self.source]) if scan.object.kind is ObjectKind.FILE]
+        now, before = self.clock(), self._seen
+        self._seen = {}
+        for scan in scans:
+            version, since = before.get(scan.path, ("", now))
+            self._seen[scan.path] = scan.object.version, since if version == scan.object.version else now
+        found = [scan for scan in scans if self._is_whole(scan, now)]
+        self._whole = {scan.path: scan.object.version for scan in found}
         return found
 
-    def anything(self) -> bool:
-        """Tell whether any file is there, whole or not."""
-        return bool(self._since)
+    def _is_whole(self, scan: Scan, now: float) -> bool:
+        told = scan.object
+        if self._whole.get(scan.path) == told.version:
+            return True
+        needed = self.settle if told.size else max(self.settle, EMPTY_SETTLE)
+        return now - self._seen[scan.path][1] >= needed and not _is_written(self.source.folder, told)
 
 
 def note_of(scan: Path) -> Path:
