@@ -114,6 +114,16 @@ def test_a_connection_of_ones_own_is_shared_with_nobody(loans: ExitStack) -> Non
     assert all(each is not alone for each in others)
 
 
+def test_a_listing_over_a_long_way_has_some_made_for_what_it_finds() -> None:
+    far, near = Far(round_trip=0.1), Far(round_trip=0.0)
+    for place in (far, near):
+        pool = Pool(place.connect)
+        with pool.lend(FULL, listing=True):
+            wait_for(lambda pool=pool: not pool._starting)  # type: ignore[misc]  # of this round
+    assert len(far.lines) == sftp_pool.AT_ONCE
+    assert len(near.lines) == 1
+
+
 def test_a_server_that_refuses_more_is_left_in_peace(loans: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     far = Far(most=3)
     pool = Pool(far.connect)

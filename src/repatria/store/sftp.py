@@ -36,7 +36,7 @@ ASK_AGAIN = 2
 class SftpStore:
     """The objects under one folder of an SSH server, which the first put makes if need be."""
 
-    reads_at_once = 96
+    reads_at_once = 192
     """Several share a connection: a small file is a matter of round trips, not of bytes."""
 
     def __init__(self, tree: Tree, pool: Pool) -> None:

@@ -68,33 +68,35 @@ class Pool:
         self._starting = 0
         self._wanted = 0
         """How many connections there are to be; 0 until the way was measured."""
+        self._target = 0
+        """How many of those are made, as far as there was use for them by now."""
         self._failure: RepatriaError | None = None
         """Why the last attempt at a first connection failed."""
         self._refusals = 0
         self._calm_until = 0.0
         self._closings = 0
 
-    def borrow(self, weight: int = LEAST, *, extra: bool = False) -> Loan:
+    def borrow(self, weight: int = LEAST, *, listing: bool = False) -> Loan:
         """Return a share of a connection for so many bytes; of FULL, a connection that nobody else has.
 
-        An `extra` one waits for no other. Errors: those of the first connection.
+        One for a listing waits for no other: a listing goes on for as long as what it finds is read. Errors: those of
+        the first connection.
         """
         weight = max(LEAST, min(weight, FULL))
         until = time.monotonic() + LONGEST_WAIT
         with self._change:
             while True:
                 connection = self._freest(weight)
-                if connection is None or self._loads[connection]:
-                    self._grow()
+                self._aim(overlapping=connection is None or self._loads[connection] > 0, listing=listing)
                 if connection is not None:
                     self._loads[connection] += weight
                     return Loan(connection, weight)
                 first = not self._loads and not self._starting
-                if first or extra or time.monotonic() >= until:
+                if first or listing or time.monotonic() >= until:
                     self._starting += 1
                     break
                 self._wait(until)
-        return self._first(weight)
+        return self._first(weight, listing=listing)
 
     def give_back(self, loan: Loan) -> None:
         """End a loan, once or more often; a connection that broke is not lent again."""
@@ -112,9 +114,9 @@ class Pool:
             loan.connection.close()
 
     @contextmanager
-    def lend(self, weight: int = LEAST, *, extra: bool = False) -> Iterator[Session]:
+    def lend(self, weight: int = LEAST, *, listing: bool = False) -> Iterator[Session]:
         """Lend a share of a connection for a block of code."""
-        loan = self.borrow(weight, extra=extra)
+        loan = self.borrow(weight, listing=listing)
         try:
             yield loan.session
         finally:
@@ -143,7 +145,7 @@ class Pool:
         if self._failure is not failure and self._failure is not None and not self._loads:
             raise copy.copy(self._failure)
 
-    def _first(self, weight: int) -> Loan:
+    def _first(self, weight: int, *, listing: bool) -> Loan:
         """Make a connection in this thread, for this thread."""
         try:
             connection = self._connect(ATTEMPTS)
@@ -159,15 +161,25 @@ class Pool:
         with self._change:
             self._starting -= 1
             self._loads[connection] = weight
+            self._aim(overlapping=False, listing=listing)
             self._change.notify_all()
         return Loan(connection, weight)
 
+    def _aim(self, *, overlapping: bool, listing: bool) -> None:
+        """Make more connections if there is use for them: for what goes on side by side, and for what will."""
+        if overlapping:
+            self._target = self._wanted
+        elif listing and self._wanted > AT_ONCE:
+            # Over a long way: what is listed will be read, and handshakes take as long as the listing.
+            self._target = max(self._target, AT_ONCE)
+        self._grow()
+
     def _grow(self) -> None:
-        """Make more connections in the background, as many as are wanted, but few handshakes at a time."""
+        """Make more connections in the background, as many as there is use for, but few handshakes at a time."""
         at_once = 1 if self._refusals else AT_ONCE
         if not self._loads or time.monotonic() < self._calm_until:
             return
-        missing = self._wanted - len(self._loads) - self._starting
+        missing = self._target - len(self._loads) - self._starting
         for _number in range(min(missing, at_once - self._starting)):
             self._starting += 1
             threading.Thread(target=self._add, args=(self._closings,), name="sftp-connect", daemon=True).start()

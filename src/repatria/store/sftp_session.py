@@ -236,17 +236,15 @@ class Listing:
 
     def __iter__(self) -> Iterator[tuple[bytes, Attributes]]:
         """Yield each name and what is known of it, `.` and `..` left out."""
-        ended = False
         while self._asked:
             try:
                 reply = self._exchange.reply(self._asked.popleft(), Kind.NAME)
             except StatusError as error:
-                if error.code != Code.END:
-                    raise
-                ended = True
-                continue
-            if not ended:
-                self._ask(READ_AHEAD - len(self._asked))
+                if error.code == Code.END:
+                    return
+                raise
+            # Ever more ahead: most folders end within the first reply.
+            self._ask(min(2, READ_AHEAD - len(self._asked)))
             yield from entries(reply)
 
     def close(self) -> None:

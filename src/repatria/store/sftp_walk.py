@@ -35,29 +35,28 @@ class Walk:
             waiting = [start] if not start or components(start) else []
         except UnholdableNameError:
             return
-        while waiting:
-            folders = [waiting.pop() for _each in range(min(AT_ONCE, len(waiting)))]
-            below: list[str] = []
-            yield from self._scan(folders, below)
-            entered = below if enter is None else [path for path in below if enter(path)]
-            waiting.extend(sorted(entered, reverse=True))
+        with self._pool.lend(FULL, listing=True) as session:
+            while waiting:
+                folders = [waiting.pop() for _each in range(min(AT_ONCE, len(waiting)))]
+                below: list[str] = []
+                yield from self._scan(session, folders, below)
+                entered = below if enter is None else [path for path in below if enter(path)]
+                waiting.extend(sorted(entered, reverse=True))
 
-    def _scan(self, folders: Sequence[str], below: MutableSequence[str]) -> Iterator[Object]:
+    def _scan(self, session: Session, folders: Sequence[str], below: MutableSequence[str]) -> Iterator[Object]:
         """Yield the objects of folders; put the folders in them into `below`."""
-        # A listing goes on for as long as what it finds is read: it must not take a place from the reads.
-        with self._pool.lend(FULL, extra=True) as session:
-            listings: list[Listing] = []
-            try:
-                with self._tree.told(""):
-                    listings.extend(session.list(self._tree.full(folder)) for folder in folders)
-                opened = [(*each, self._open(*each)) for each in zip(folders, listings, strict=True)]
-                for folder, listing, itself in opened:
-                    if itself is not None:
-                        with self._tree.told(folder):
-                            yield from self._names(session, listing, folder, itself, below)
-            finally:
-                for listing in listings:
-                    listing.close()
+        listings: list[Listing] = []
+        try:
+            with self._tree.told(""):
+                listings.extend(session.list(self._tree.full(folder)) for folder in folders)
+            opened = [(*each, self._open(*each)) for each in zip(folders, listings, strict=True)]
+            for folder, listing, itself in opened:
+                if itself is not None:
+                    with self._tree.told(folder):
+                        yield from self._names(session, listing, folder, itself, below)
+        finally:
+            for listing in listings:
+                listing.close()
 
     def _open(self, folder: str, listing: Listing) -> Attributes | None:
         """Return a folder's attributes; None if it went away meanwhile, or was replaced: then nothing lies in it."""
