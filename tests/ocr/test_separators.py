@@ -83,6 +83,11 @@ def test_ordinary_pages_are_none(name: str) -> None:
     assert separator_of(grey, 150, dpi_known=True) is None
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 500), (500, 2), (30, 30)])
+def test_a_scrap_is_none(size: tuple[int, int]) -> None:
+    assert separator_of(np.zeros(size, np.uint8), 300, dpi_known=True) is None
+
+
 def test_real_pages_are_none(shared: Path) -> None:
     for file in sorted((shared / "scans").iterdir()):
         if file.suffix in {".jpg", ".png"}:
@@ -109,3 +114,12 @@ def test_what_a_code_says(text: str, code: SeparatorCode | None) -> None:
 def test_what_is_printed_is_what_is_read() -> None:
     for code in CODES:
         assert SeparatorCode.parse(code.payload) == code
+
+
+def test_the_sheet_tells_who_feeds_the_scanner_in_french_what_it_is() -> None:
+    document = pypdfium2.PdfDocument(draw_separators(CODES, datetime(2026, 1, 5, tzinfo=UTC)))
+    assert len(document) == 2
+    words = document[0].get_textpage().get_text_range()
+    assert "FEUILLE DE SÉPARATION" in words
+    assert COTE in words
+    assert "devant la première page" in words

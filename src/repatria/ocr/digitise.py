@@ -125,6 +125,7 @@ def open_batch(
         )
         seen = SeenScans(desk.folder / SEEN_FILE, run.catalogue)
         yield OpenedBatch(Batch(run, wishes, reader, seen, patience, taken), seen, counted)
+        journal.forget_all()
 
 
 class Counted:

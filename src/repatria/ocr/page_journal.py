@@ -27,6 +27,7 @@ from repatria.paper.separator import SeparatorCode
 from repatria.work.state import group_rights
 
 FILE_NAME = "pages.db"
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PURPOSE = b"page"
 _SEPARATOR = b"separator"
 _TROUBLES = b"troubles"
@@ -49,11 +50,7 @@ class PageJournal:
         self._mark = KeyedHash(key, b"pages")
         self._lock = threading.Lock()
         self._file = folder / FILE_NAME
-        try:
-            self._connection = self._opened()
-        except sqlite3.DatabaseError:  # torn beyond what SQLite mends: what it held is read again
-            self._file.unlink()
-            self._connection = self._opened()
+        self._connection = self._opened_somehow()
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +81,10 @@ class PageJournal:
     def forget(self, scan: bytes) -> None:
         """Forget the pages of a scan that is safe at the target."""
         self._change("DELETE FROM pages WHERE scan=?", self._mark(scan))
+
+    def forget_all(self) -> None:
+        """Forget the pages of every scan: a run came to its end, and nothing waits."""
+        self._change("DELETE FROM pages")
 
     def separators(self, folder: str) -> dict[str, str]:
         """Return the cotes that separator sheets told, scanned as files of their own in a folder, by their names."""
@@ -127,8 +128,19 @@ class PageJournal:
         sealed = seal_local(self._key, json.dumps(troubles).encode(), _TROUBLES)
         self._change("INSERT OR REPLACE INTO troubles VALUES(?, ?)", mark, sealed)
 
-    def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file, check_same_thread=False, isolation_level=None)
+    def _opened_somehow(self) -> sqlite3.Connection:
+        """Open the file; a damaged one is made anew, and one that cannot be used is done without."""
+        with suppress(sqlite3.DatabaseError, OSError):
+            try:
+                return self._opened(str(self._file))
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode in _DAMAGED:
+                    self._file.unlink()
+                    return self._opened(str(self._file))
+        return self._opened(":memory:")
+
+    def _opened(self, file: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         with suppress(OSError):
             self._file.chmod(0o600 | group_rights(self._file.parent, 0o060))
         connection.executescript(f"PRAGMA journal_mode=TRUNCATE; PRAGMA secure_delete=ON; {_TABLES}")

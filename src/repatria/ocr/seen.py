@@ -11,6 +11,7 @@ from pathlib import Path
 from repatria.model import Object
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import MARK_LENGTH
+from repatria.work.state import unusable
 
 FILE_NAME = "scans.seen"
 _RECORD = 2 * MARK_LENGTH
@@ -56,12 +57,15 @@ class SeenScans:
     def _keep(self, record: bytes) -> None:
         if len(record) != _RECORD or record in self._records:
             return
-        if self._torn:
-            self._file.write_bytes(b"".join(sorted(self._records)))
-            self._torn = False
-        self._records.add(record)
-        with self._file.open("ab") as stream:
-            stream.write(record)
+        try:
+            if self._torn:
+                self._file.write_bytes(b"".join(sorted(self._records)))
+                self._torn = False
+            self._records.add(record)
+            with self._file.open("ab") as stream:
+                stream.write(record)
+        except OSError as error:
+            raise unusable(self._file, error) from error
 
     def _record(self, told: Object) -> bytes:
         return self._catalogue.path_mark(told.path) + self._catalogue.fingerprint(told)

@@ -15,6 +15,8 @@ from repatria.ocr.preparation import Grey, flattened
 SHAPES = (1.15, 2.2)
 """Width over height of what may be a spread."""
 _SIDE = 800
+_LEAST_SIDE = 100
+"""Pixels: nothing smaller is a spread."""
 _MIDDLE = (0.40, 0.60)
 """Where a gutter may lie, in shares of the width."""
 _BESIDE = ((0.12, 0.36), (0.64, 0.88))
@@ -38,7 +40,7 @@ Profile = NDArray[np.floating]
 def gutter_of(grey: Grey) -> float | None:
     """Return where a spread's gutter is, in shares of its width; None if the page is no spread."""
     height, width = grey.shape
-    if not SHAPES[0] <= width / height <= SHAPES[1]:
+    if min(height, width) < _LEAST_SIDE or not SHAPES[0] <= width / height <= SHAPES[1]:
         return None
     factor = min(1.0, _SIDE / width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
