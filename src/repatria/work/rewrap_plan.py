@@ -55,8 +55,8 @@ def stage_of(entry: BundleToRewrap, statement_sha256: str, replaces: str | None,
     raise BrokenChainError(
         _("The bundle {bundle} is not the one whose recipients were being changed.").format(bundle=entry.bundle),
         advice=_(
-            "Somebody put another bundle there, or an old record of such a change. Run `repatria verify`; if nothing but"
-            " the record is wrong, remove records/rewrap.json.sig."
+            "Somebody put another bundle there, or an old record of such a change. Run `repatria verify`; if nothing"
+            " but the record is wrong, remove records/rewrap.json.sig."
         ),
     )
 
