@@ -1,8 +1,8 @@
 """Folders of another machine over SSH: `sftp://`.
 
-Listed and written with the same care as folders of this machine, as far as the protocol goes: a file is opened after
-it was seen to be no symlink, written aside, flushed where the server can, and renamed without replacing. Times are in
-whole seconds; owners are numbers.
+Listed and written with the same care as folders of this machine, as far as the protocol goes: nothing is read that was
+not seen to be a file and no symlink; what is written lies aside, is flushed where the server can, and renamed without
+replacing. Times are in whole seconds; owners are numbers.
 """
 
 import contextlib

@@ -7,7 +7,7 @@ way and their replies may come in any order. Of the threads that wait for a repl
 import struct
 import threading
 from collections.abc import Iterable
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from repatria.store.base import Buffer
 from repatria.store.sftp_packet import Code, Kind, ProtocolError, Reply, StatusError
@@ -74,7 +74,7 @@ class Exchange:
         with self._change:
             while number not in self._received:
                 if self._broken is not None:
-                    self._raise_broken(self._broken)
+                    raise EOFError("the conversation broke") from self._broken
                 if self._receiving:
                     self._change.wait()
                 else:
@@ -87,10 +87,6 @@ class Exchange:
         elif reply.kind != expected:
             raise ProtocolError(f"a packet of kind {reply.kind} came where {expected} was due")
         return reply
-
-    def has_come(self, number: int) -> bool:
-        """Tell whether the reply to a request is here already."""
-        return number in self._received
 
     def abandon(self, numbers: Iterable[int]) -> None:
         """Let the replies to these requests come and go."""
@@ -182,6 +178,3 @@ class Exchange:
     def _break(self, error: BaseException) -> None:
         if self._broken is None:
             self._broken = error
-
-    def _raise_broken(self, error: BaseException) -> NoReturn:
-        raise EOFError("the conversation broke") from error

@@ -132,11 +132,15 @@ class Pool:
 
     def _freest(self, weight: int) -> Connection | None:
         """Return the connection with the least to do, if it can take so much more; forget those that broke."""
-        for connection in [each for each in self._loads if not each.alive]:
-            del self._loads[connection]
-            connection.close()
-        freest = min(self._loads, key=self._loads.__getitem__, default=None)
-        return freest if freest is not None and self._loads[freest] + weight <= FULL else None
+        while self._loads:
+            freest = min(self._loads, key=self._loads.__getitem__)
+            if self._loads[freest] + weight > FULL:
+                return None
+            if freest.alive:
+                return freest
+            del self._loads[freest]
+            freest.close()
+        return None
 
     def _wait(self, until: float) -> None:
         """Wait for a change; the error of the first connection is that of all who wait for it."""
