@@ -161,19 +161,28 @@ def other_s3(tmp_path_factory: pytest.TempPathFactory) -> Server:
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """SFTP by OpenSSH's own server; `depot` in its SSH configuration names it."""
+    with running_sshd(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@contextmanager
+def running_sshd(folder: Path, settings: str = "") -> Iterator[Server]:
+    """Run OpenSSH's server, with more lines of its configuration, until the block ends."""
     daemon = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if daemon is None:
         pytest.skip("sshd is not installed: SFTP is not tested")
-    folder = tmp_path_factory.mktemp("sshd")
     port = free_port()
     home = _ssh_home(folder, port)
+    with (folder / "sshd_config").open("a") as config:
+        config.write(settings)
     data = folder / "data"
     data.mkdir()
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd run by root demands it
     command: list[str | Path] = [daemon, "-D", "-e", "-f", folder / "sshd_config"]
     with running(command, folder / "log", lambda: answers(port)) as process:
-        yield Server(f"sftp://depot{data}", None, None, {"REPATRIA_SSH": f"ssh -F {home}/.ssh/config"}, data, process)
+        environment = {"REPATRIA_SSH": f"ssh -F {home}/.ssh/config"}
+        yield Server(f"sftp://depot{data}", None, None, environment, data, process)
 
 
 def _ssh_home(folder: Path, port: int) -> Path:

@@ -26,7 +26,7 @@ from repatria.store.paths import ASIDE, UnholdableNameError
 from repatria.store.registry import open_store
 from repatria.store.sftp import SftpStore
 from repatria.store.sftp_connection import Connection
-from tests.servers import CuttingProxy, Server
+from tests.servers import CuttingProxy, Server, running_sshd
 
 
 @pytest.fixture
@@ -392,11 +392,24 @@ class TestConnections:
         readings = [store.read("a") for _each in range(sftp_pool.FEWEST + 1)]
         assert [b"".join(reading.chunks) for reading in readings] == [b"12345"] * len(readings)
 
+    def test_a_server_that_takes_few_handshakes_is_used_all_the_same(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sftp_pool, "FEWEST", 12)
+        with running_sshd(tmp_path, "MaxStartups 2:100:2\n") as server:
+            server.use(monkeypatch)
+            store = open_store(server.new_place())
+            put(store, "a", b"x" * 3_000_000)
+            with ThreadPoolExecutor(24) as threads:
+                assert all(threads.map(lambda _each: len(read(store, "a")) == 3_000_000, range(24)))
+            assert 1 <= len(connections(store)) < 12
+            store.close()
+
     def test_a_transfer_goes_on_while_keys_change(self, sshd: Server, home: Path) -> None:
         with (home / ".ssh/config").open("a") as config:
             config.write("  RekeyLimit 1M\n")
         store = open_store(sshd.new_place())
-        data = bytes(range(256)) * 80_000
+        data = bytes(range(256)) * 20_000
         put(store, "a", data)
         assert read(store, "a") == data
         store.close()
