@@ -20,8 +20,6 @@ class Asked:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
-    forward: Callable[[], tuple[int, bytes]]
-    """Ask the real service; return its answer's status and body."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,10 @@ class Meddler:
 
     def answer(self, asked: Asked) -> Answer:
         self.asked.append(asked)
-        told = self.meddle(asked)
-        if told is not None:
-            return told
+        return self.meddle(asked) or self.fetched(asked)
+
+    def fetched(self, asked: Asked) -> Answer:
+        """Ask the real service."""
         connection = http.client.HTTPConnection(self._upstream)
         with contextlib.closing(connection):
             connection.putrequest(asked.method, asked.path, skip_host=True, skip_accept_encoding=True)
@@ -88,9 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, self.path, headers, body, lambda: (0, b""))
-        asked.forward = lambda: _status_and_body(self.meddler, asked)
-        answer = self.meddler.answer(asked)
+        answer = self.meddler.answer(Asked(self.command, self.path, headers, body))
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -109,16 +106,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
-
-
-def _status_and_body(meddler: Meddler, asked: Asked) -> tuple[int, bytes]:
-    meddle, meddler.meddle = meddler.meddle, lambda asked: None
-    try:
-        answer = meddler.answer(asked)
-    finally:
-        meddler.meddle = meddle
-        meddler.asked.pop()
-    return answer.status, answer.body
 
 
 @dataclass

@@ -203,7 +203,7 @@ class TestPutsThatFailAfterTheBytesWereTaken:
         def forget(asked: Asked) -> Answer | None:
             if asked.method != "PUT":
                 return None
-            asked.forward()
+            moto.fetched(asked)
             moto.meddle = lambda later: None
             return Answer(500, error("InternalError"))
 
@@ -216,7 +216,7 @@ class TestPutsThatFailAfterTheBytesWereTaken:
         def forget(asked: Asked) -> Answer | None:
             if asked.method != "PUT":
                 return None
-            asked.forward()
+            moto.fetched(asked)
             moto.meddle = lambda later: None
             return Answer(500, error("InternalError"))
 
@@ -282,7 +282,7 @@ class TestTheEndOfAnUploadInParts:
         def forget(asked: Asked) -> Answer | None:
             if not self.ends(asked):
                 return None
-            asked.forward()
+            moto.fetched(asked)
             moto.meddle = first("POST", Answer(404, error("NoSuchUpload")))
             return Answer(500, error("InternalError"))
 
