@@ -54,3 +54,14 @@ def test_a_window_that_is_none_is_refused_before_the_source_is_asked(
     (site / "abroad").rename(site / "elsewhere")
     assert code(*command, "d.toml", "--window", "25:00-06:00") == 2
     assert "25:00" in capsys.readouterr().err
+
+
+def test_a_listing_is_counted_without_the_source(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("inventory", "d.toml", "--export-csv", "list.csv") == 0
+    (site / "abroad").rename(site / "elsewhere")
+    capsys.readouterr()
+    assert code("inventory", "d.toml", "--from", "list.csv", "--json") == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (found["objects"], found["bytes"], found["kinds"]["csv"]["sampled"]) == (2, 25, 0)
+    assert code("inventory", "d.toml", "d.toml", "--from", "list.csv") == 2
+    assert "one manifest" in capsys.readouterr().err

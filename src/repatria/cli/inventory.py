@@ -12,6 +12,7 @@ import typer
 from repatria.cli.frame import command
 from repatria.cli.output import Column, Output
 from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
+from repatria.errors import UsageError
 from repatria.i18n import _
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ def _register_inventory(app: typer.Typer) -> None:
     def inventory(
         out: Output,
         manifests: Annotated[list[str], typer.Argument(metavar="MANIFEST", help=_("Manifests, or ids of datasets."))],
+        listing: Annotated[
+            Path | None,
+            typer.Option(
+                "--from",
+                metavar="LIST",
+                help=_(
+                    "Count what this listing names, without asking the source: an exported CSV, or `rclone lsjson`."
+                ),
+            ),
+        ] = None,
         export_csv: Annotated[
             Path | None,
             typer.Option("--export-csv", metavar="FILE", help=_("Write every object, with its name, to a new file.")),
@@ -45,8 +56,12 @@ def _register_inventory(app: typer.Typer) -> None:
 
         settings = current_settings()
         described = [find_manifest(argument, settings) for argument in manifests]
+        if listing is not None and len(described) > 1:
+            raise UsageError(_("--from counts the objects of one dataset: name one manifest."))
         with object_table(export_csv) as table:
-            taken = [(manifest, found) for manifest in described for found in _inventories(out, manifest, table)]
+            taken = [
+                (manifest, found) for manifest in described for found in _inventories(out, manifest, table, listing)
+            ]
         _show_inventories(out, taken)
         for manifest, found in taken:
             _warn(out, manifest, found)
@@ -154,15 +169,22 @@ def _warn_of_room(out: Output, manifest: "Manifest", needed: int) -> None:
         )
 
 
-def _inventories(out: Output, manifest: "Manifest", table: "ObjectTable | None") -> "Iterator[Inventory]":
+def _inventories(
+    out: Output, manifest: "Manifest", table: "ObjectTable | None", listing: Path | None
+) -> "Iterator[Inventory]":
     from repatria.cli.progress import shown_progress
     from repatria.migrate.inventory import take_inventory
+    from repatria.migrate.listed import listed_sources
     from repatria.work.stop import StopSignal
 
-    with opened_sources(manifest) as sources, StopSignal() as stop, shown_progress(out) as progress:
+    with ExitStack() as stack:
+        listed = listed_sources(manifest, listing) if listing else None
+        sources = listed or stack.enter_context(opened_sources(manifest))
+        stop = stack.enter_context(StopSignal())
+        progress = stack.enter_context(shown_progress(out))
         for source in sources:
             each = table.adder(manifest.id, source.name) if table else None
-            yield take_inventory(source, progress=progress, stop=stop, each=each)
+            yield take_inventory(source, progress=progress, stop=stop, each=each, names_only=listed is not None)
 
 
 def _show_inventories(out: Output, taken: "Sequence[tuple[Manifest, Inventory]]") -> None:

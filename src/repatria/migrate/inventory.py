@@ -84,21 +84,24 @@ def take_inventory(
     progress: Progress = SILENT,
     stop: StopSignal | None = None,
     each: Callable[[Object, Recognition | None], None] | None = None,
+    names_only: bool = False,
 ) -> Inventory:
     """List a source and look into a sample; `each` is told of every object, and of what it is if it is a file.
+
+    With `names_only` nothing is read: what an object is, its name alone tells.
 
     StoreError (4) if the source cannot be listed.
     """
     stop = stop or StopSignal()
     found = Inventory(source.name, source.public_uri)
-    samples = _Samples(source, found)
+    look = _by_name if names_only else _Samples(source, found).look
     progress.start(_("Listing the source"), None, Unit.OBJECTS)
     for told in source.list():
         stop.raise_if_requested()
         progress.advance(1)
         found.objects += 1
         found.strange_names += not _is_text(told.path)
-        recognised = samples.look(told) if told.kind is ObjectKind.FILE else None
+        recognised = look(told) if told.kind is ObjectKind.FILE else None
         _count(found, told, recognised)
         if each is not None:
             each(told, recognised)
@@ -118,6 +121,11 @@ def _count(found: Inventory, told: Object, recognised: Recognition | None) -> No
     kind.objects += 1
     kind.bytes += told.size
     kind.sensitivity = worst_of((kind.sensitivity, recognised.sensitivity))
+
+
+def _by_name(told: Object) -> Recognition:
+    """Return what an object is by its name."""
+    return recognise(told.path, b"")
 
 
 class _Samples:

@@ -16,8 +16,8 @@ from repatria.model import Object
 from repatria.reasons import reason_of
 
 COLUMNS = ("dataset", "source", "path", "kind", "size", "modified", "recognised", "sensitivity")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would run when it opens the file."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+"""What a spreadsheet would run when it opens the file; and the sign that keeps it from that."""
 
 
 class ObjectTable:
@@ -33,7 +33,7 @@ class ObjectTable:
         def add(told: Object, found: Recognition | None) -> None:
             modified = "" if told.mtime_ns is None else _rfc3339(told.mtime_ns)
             recognised, sensitivity = (found.kind, found.sensitivity) if found else ("", "")
-            path = f"'{told.path}" if told.path.startswith(_FORMULA) else told.path
+            path = shown_path(told.path)
             self._rows.writerow((dataset, source, path, told.kind, told.size, modified, recognised, sensitivity))
 
         return add
@@ -61,6 +61,11 @@ def object_table(file: Path | None) -> Iterator[ObjectTable | None]:
             _("{file} cannot be written: {reason}.").format(file=file, reason=reason_of(error)),
             advice=_("Give the name of a new file in a folder that you may write to."),
         ) from error
+
+
+def shown_path(path: str) -> str:
+    """Return a path as a cell that no spreadsheet takes for a formula."""
+    return f"'{path}" if path.startswith(_FORMULA) else path
 
 
 def _rfc3339(nanoseconds: int) -> str:
