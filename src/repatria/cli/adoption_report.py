@@ -83,7 +83,8 @@ def show_adopted(out: Output, found: "Takeover", taken: "TakenOver | None") -> N
         out.text(known.format(dataset=dataset, bundle=head.bundle, objects=objects))
     for sentence in _of_unfinished(found, taken) if found.identities else ():
         out.text(sentence)
-    out.summary(bundle=found.chain.head.uri if found.chain else None, next=f"repatria copy {dataset}")
+    again = "ocr" if found.is_archive else "copy"
+    out.summary(bundle=found.chain.head.uri if found.chain else None, next=f"repatria {again} {dataset}")
 
 
 def _of_unfinished(found: "Takeover", taken: "TakenOver | None") -> Iterator[str]:
