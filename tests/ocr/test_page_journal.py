@@ -91,5 +91,4 @@ def test_sheets_and_troubles_are_kept_by_folder_and_scan(folder: Path) -> None:
         journal.set_separator("a", "p2.tif", None)
         assert journal.separators("a") == {"p5.tif": ""}
         assert journal.troubles(b"x") == (("damaged", 4), ("slow", None))
-        journal.set_troubles(b"x", ())
-        assert journal.troubles(b"x") == ()
+        assert journal.troubles(b"y") == ()

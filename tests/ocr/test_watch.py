@@ -67,12 +67,12 @@ def test_scans_leave_the_inbox_once_their_bundle_is_verified(archive: Archive, s
 
 
 def test_a_bundle_closes_after_so_many_pages_and_another_begins(archive: Archive, share: Share) -> None:
-    drop(share, **{f"p{number:02}__tif": scan(500 + number) for number in range(20)})
+    drop(share, **{f"p{number:02}__tif": scan(500 + number) for number in range(12)})
     watching = rounds(watch_of(archive, replace(QUICK, pages=4)))
     told: list[Round] = []
-    while sum(each.result.pages for each in told) < 20:
+    while sum(each.result.pages for each in told) < 12:
         told.append(next(watching))
-    assert [each.result.pages for each in told] == [4] * 5
+    assert [each.result.pages for each in told] == [4] * 3
     with archive.chain() as chain:
         assert len(chain.bundles) == len(told)
 
@@ -132,6 +132,16 @@ def test_a_rescan_under_the_same_name_takes_the_place_of_a_bad_one(archive: Arch
     assert (share.root / "done" / done[0]).read_bytes() == bad
     assert not list((share.root / "problems").iterdir())
     assert archive.read("originals/page.tif") == scan(540, 550)
+
+
+def test_a_bad_scan_that_is_dropped_again_as_it_is_comes_back_to_problems(archive: Archive, share: Share) -> None:
+    drop(share, page__tif=scan(520, CRASHES))
+    watching = rounds(watch_of(archive))
+    next(watching)
+    (share.root / "problems/page.tif").rename(share.root / "inbox/page.tif")
+    told = next(watching)
+    assert (told.result.already, told.problems) == (1, 1)
+    assert tree(share) == ["problems/page.tif", "problems/page.tif.txt"]
 
 
 def test_a_page_that_comes_again_replaces_the_one_in_the_archive_and_never_the_one_in_done(

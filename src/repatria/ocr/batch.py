@@ -2,23 +2,20 @@
 
 import hashlib
 import os
-from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from posixpath import basename, dirname
 
 from repatria.errors import ChangedError, NotFoundError, RefusedError, StoppedError
 from repatria.i18n import _, ngettext
 from repatria.model import Finding, FindingKind, ObjectKind
 from repatria.ocr.bordereau import Bordereau
-from repatria.ocr.description import Description
+from repatria.ocr.describing import Describer
 from repatria.ocr.engine import EngineChoice
 from repatria.ocr.intake import LARGEST_SCAN, Scan, Shelf
-from repatria.ocr.page_journal import PageJournal
-from repatria.ocr.reading import ReadDocument, Reader, ReadScan, Trouble
+from repatria.ocr.reading import Reader, ReadScan, Trouble
 from repatria.ocr.seen import SeenScans
 from repatria.ocr.shelving import Finished, Shelving, version_of
 from repatria.work.bundling import BundleRun
@@ -114,7 +111,7 @@ class Batch:
         self._run = run
         self._wishes = wishes
         self._reader = reader
-        self._journal: PageJournal = reader.journal
+        self._describer = Describer(reader.journal, wishes.bordereau)
         self._seen = seen
         self._patience = patience
         self._told_of = taken
@@ -218,7 +215,7 @@ class Batch:
                 original=work.scan.object,
                 data=outcome.data,
                 sha256=outcome.sha256,
-                documents=self._described(work.scan.path, read),
+                documents=self._describer.describe(work.scan.path, read),
                 languages=self._wishes.engine.languages,
                 fonds=self._wishes.fonds,
             )
@@ -235,29 +232,6 @@ class Batch:
         self.counts.separators += len(read.separators)
         self.counts.flagged += sum(bool(NEEDS_AN_EYE & set(page.flags)) for page in pages)
 
-    def _described(self, path: str, read: ReadScan) -> tuple[tuple[ReadDocument, Description | None], ...]:
-        """Return the documents of a scan with what describes them, and heed the separator sheets among the scans.
-
-        A sheet that was scanned as a file of its own tells of the files after it in its folder, by name.
-        """
-        folder, name = dirname(path), basename(path)
-        alone = bool(read.separators) and not read.documents
-        self._journal.set_separator(folder, name, read.separators[-1].cote if alone else None)
-        cote_before = "" if alone else _cote_before(self._journal.separators(folder), name)
-        return tuple(
-            (document, self._description(path, document.separator.cote if document.separator else cote_before))
-            for document in read.documents
-        )
-
-    def _description(self, path: str, cote: str) -> Description | None:
-        """Return what describes a document: the row of the cote that a separator told, else that of its folder."""
-        bordereau = self._wishes.bordereau
-        if cote:
-            row = bordereau.referred(cote) if bordereau is not None else None
-            return row.description if row else Description(reference=cote)
-        entries = bordereau.above(path) if bordereau is not None else []
-        return entries[-1].description if entries else None
-
     def _refuse(self, work: Work, detail: str = "", *, was_read: bool = True) -> None:
         trouble = Trouble(detail)
         self._find(work, trouble, self._run.next_object_number())
@@ -273,15 +247,14 @@ class Batch:
     def _remember(self, finished: Finished) -> None:
         """Note, in the thread that stores, that a scan's documents are safe at the target."""
         self._safe += 1
-        descriptions = [description for _document, description in finished.documents]
+        descriptions = tuple(description for _document, description in finished.documents)
         for description in descriptions:
             if description is not None:
                 self._seen.add_reference(description.reference)
-        bordereau = self._wishes.bordereau
-        if bordereau is not None and all(each and bordereau.referred(each.reference) for each in descriptions):
+        if self._describer.has_rows(descriptions):
             self._seen.add_described(finished.original.path)
         self._seen.add(finished.original)
-        self._journal.forget(finished.sha256)
+        self._reader.journal.forget(finished.sha256)
 
     def _told(self, error: StoppedError) -> StoppedError:
         """Return the error of a stop, saying what is safe."""
@@ -291,13 +264,6 @@ class Batch:
             self._safe,
         ).format(count=f"{self._safe:,}")
         return type(error)(sentence, advice=error.advice, public=error.public)
-
-
-def _cote_before(separators: dict[str, str], name: str) -> str:
-    """Return the cote of the last separator sheet before a file, by name; empty if none tells one."""
-    names: Sequence[str] = sorted(separators)
-    place = bisect_right(names, name)
-    return separators[names[place - 1]] if place else ""
 
 
 def _whole(scan: Scan) -> bytes:

@@ -2,7 +2,7 @@
 
 One SQLite file in the dataset's state folder. Pages are named by keyed hashes and sealed under the state folder's key,
 like everything that waits there; they are forgotten once their document is at the target. It also keeps which cote a
-separator sheet told for the scans that follow it in a folder, and what a person has yet to be told of a scan.
+separator sheet told for the scans that follow it in a folder, and what is wrong with pages of archived scans.
 """
 
 import hashlib
@@ -112,7 +112,7 @@ class PageJournal:
         self._change("INSERT OR REPLACE INTO separators VALUES(?, ?, ?)", *marks, sealed)
 
     def troubles(self, scan: bytes) -> tuple[tuple[str, int | None], ...]:
-        """Return what was wrong with pages of an archived scan (detail, page), until `set_troubles` takes it away."""
+        """Return what was wrong with pages of an archived scan: (detail, page)."""
         sealed = self._value("SELECT sealed FROM troubles WHERE scan=?", self._mark(scan))
         if sealed is not None:
             with suppress(CryptError, ValueError):
@@ -120,13 +120,9 @@ class PageJournal:
         return ()
 
     def set_troubles(self, scan: bytes, troubles: Sequence[tuple[str, int | None]]) -> None:
-        """Remember what is wrong with pages of a scan, until a person was told."""
-        mark = self._mark(scan)
-        if not troubles:
-            self._change("DELETE FROM troubles WHERE scan=?", mark)
-            return
+        """Remember what is wrong with pages of a scan: it may be dropped again as it is."""
         sealed = seal_local(self._key, json.dumps(troubles).encode(), _TROUBLES)
-        self._change("INSERT OR REPLACE INTO troubles VALUES(?, ?)", mark, sealed)
+        self._change("INSERT OR REPLACE INTO troubles VALUES(?, ?)", self._mark(scan), sealed)
 
     def _opened_somehow(self) -> sqlite3.Connection:
         """Open the file; a damaged one is made anew, and one that cannot be used is done without."""

@@ -160,8 +160,9 @@ class Watch:
         if not taken.was_read:  # it changed, or went: what is there now is looked at anew
             self._handled.pop(taken.scan.path, None)
         elif taken.is_archived:
-            if taken.troubles:
-                journal.set_troubles(mark, [(trouble.detail, trouble.page) for trouble in taken.troubles])
+            pages = [(trouble.detail, trouble.page) for trouble in taken.troubles if trouble.page is not None]
+            if pages:  # what is wrong with the whole was told; no rescan would mend it
+                journal.set_troubles(mark, pages)
             self._archived.append(taken)
         else:
             self._set_aside(taken.scan, taken.troubles)
@@ -170,14 +171,13 @@ class Watch:
         """Move the scans whose bundle was verified; return how many went to `done`."""
         done = 0
         for taken in self._archived:
-            mark = _mark(taken.scan.object)
-            troubles = tuple(Trouble(detail, page) for detail, page in journal.troubles(mark))
+            told = journal.troubles(_mark(taken.scan.object))
+            troubles = tuple(Trouble(detail, page) for detail, page in told)
             if troubles:
                 self._set_aside(taken.scan, troubles)
             else:
                 self._resolve(taken.scan)
                 done += self.share.finish(taken.scan.object) is not None
-            journal.set_troubles(mark, ())
         return done
 
     def _set_aside(self, scan: Scan, troubles: tuple[Trouble, ...]) -> None:
