@@ -8,6 +8,7 @@
   datasets/<dataset id>/
     lock                   held by the run under way
     journal.db             see `repatria.work.journal`
+    scans.seen  pages.db   of an archive: see `repatria.ocr.seen`, `repatria.ocr.page_journal`
     trust.json             the signer and head last seen of the dataset's chain
 ```
 
