@@ -1,4 +1,4 @@
-"""Copying from an SFTP server, OpenSSH's own, against rclone to its crypt: `./run bench sftp [disk|wan|thin]...`.
+"""Copying from an SFTP server, OpenSSH's own, against rclone to its crypt: `./run bench sftp [disk|wan]...`.
 
 `disk`: one large file over loopback. `wan`: small and large files over a long thin link, each connection of which
 carries a fraction of it.
@@ -119,7 +119,6 @@ def wan(report: Report) -> None:
                 work = _work(folder, server, port)
                 work.prepare()
                 ours.append(work.copy(f"wan-{number}"))
-            print(told, file=sys.stderr)
             links.append(told.get("bytes_down", 0))
             shutil.rmtree(folder / "near" / f"wan-{number}")
     seconds = report.add("wan", "repatria", ours, size, links)
