@@ -22,7 +22,8 @@ WRITING_ORDER = (
     layout.TAGMANIFEST,
 )
 """The files that finish a bundle; with the last one it is finished."""
-_PIECE = 1 << 20
+_PIECE = 4 << 20
+"""Bytes handed to the store at a time: it looks between two of them whether the run is to stop."""
 
 
 class BundleWriter:

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from repatria.memory import fresh
 from repatria.store.base import Buffer
@@ -51,6 +52,9 @@ def write_file(file: int, data: Iterable[Buffer], size: int) -> int:
     written = filled = 0
     for chunk in data:
         rest = memoryview(chunk).cast("B")
+        if not filled:  # what lies in memory as the disk wants it goes there without being copied
+            straight = _write_straight(file, rest)
+            written, rest = written + straight, rest[straight:]
         while len(rest):
             part = rest[: BLOCK - filled]
             block[filled : filled + len(part)] = part
@@ -60,6 +64,16 @@ def write_file(file: int, data: Iterable[Buffer], size: int) -> int:
                 written, filled = written + BLOCK, 0
     set_direct(file, False)  # the end is no whole block
     return written + write_whole(file, block[:filled])
+
+
+def _write_straight(file: int, chunk: memoryview) -> int:
+    """Write the whole grains of a chunk, if it begins at a page; return how many bytes of it were written."""
+    try:
+        return os.write(file, chunk[: len(chunk) // _GRAIN * _GRAIN])
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return 0
 
 
 def _write_block(file: int, block: memoryview) -> None:
@@ -76,27 +90,36 @@ def _write_block(file: int, block: memoryview) -> None:
 
 
 class Blocks:
-    """Reads a file from its beginning on, a block at a time."""
+    """Reads a file from its beginning on, a block at a time, and the next one ahead; close it before the file."""
 
     def __init__(self, file: int) -> None:
         self._file = file
-        self._block = fresh(BLOCK)
+        self._block, self._spare = fresh(BLOCK), fresh(BLOCK)
         self._from = self._to = 0
+        self._hand = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._ahead: Future[int] | None = None
 
     def read(self, offset: int, most: int) -> bytes:
-        """Return at most `most` bytes from `offset`, which never goes back; none at the end of the file."""
+        """Return at most `most` bytes from `offset`, which goes on where it was; none at the end of the file."""
         if offset >= self._to:
-            self._from, self._to = offset, offset + self._fill(offset)
+            length = self._ahead.result() if self._ahead is not None else self._fill(self._spare, offset)
+            self._block, self._spare = self._spare, self._block
+            self._from, self._to = offset, offset + length
+            self._ahead = self._hand.submit(self._fill, self._spare, self._to) if length == BLOCK else None
         return bytes(self._block[offset - self._from : min(offset + most, self._to) - self._from])
 
-    def _fill(self, offset: int) -> int:
+    def close(self) -> None:
+        """Let go of what was read ahead."""
+        self._hand.shutdown()
+
+    def _fill(self, block: memoryview, offset: int) -> int:
         try:
-            return os.preadv(self._file, [self._block], offset)
+            return os.preadv(self._file, [block], offset)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
         set_direct(self._file, False)
-        return os.preadv(self._file, [self._block], offset)
+        return os.preadv(self._file, [block], offset)
 
 
 def is_aligned(offset: int) -> bool:

@@ -49,6 +49,7 @@ class PinnedFile:
         self._at = span.start
         self._stop = span.stop
         self._failed = failed
+        self._blocks: Blocks | None = None
         self._check()
         self._blocks = Blocks(file) if direct and is_aligned(span.start) and set_direct(file, True) else None
 
@@ -79,6 +80,8 @@ class PinnedFile:
     def close(self) -> None:
         """Close the file, read to the end or not."""
         if self._file >= 0:
+            if self._blocks is not None:
+                self._blocks.close()
             os.close(self._file)
             self._file = -1
 
