@@ -80,6 +80,12 @@ def test_of_two_columns_for_one_element_the_likelier_is_it_and_the_other_is_kept
     assert entry.description.other == {"Analyse": "analysé"}
 
 
+def test_what_follows_a_telling_word_in_a_header_does_not_matter() -> None:
+    bordereau = rows("N° d'article;Intitulé du dossier;Dates extrêmes (AAAA-AAAA);Sort final\n7;Eau;1960-1975;C\n")
+    told = bordereau.entries[0].description
+    assert (told.reference, told.title, told.dates, told.other) == ("7", "Eau", "1960-1975", {"Sort final": "C"})
+
+
 def test_two_dates_are_joined() -> None:
     assert rows("Cote,Date début,Date fin\n1,1960,1975\n").entries[0].description.dates == "1960-1975"
 

@@ -7,15 +7,15 @@ refused with its line, never guessed; what was read is said.
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import splitext
 
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.ocr.bordereau_columns import Column, columns_of, words_of
 from repatria.ocr.description import ELEMENTS, Description
-from repatria.ocr.folding import fold
 from repatria.reasons import reason_of
 
 DELIMITERS = (";", ",", "\t")
@@ -30,32 +30,6 @@ _MARKED = (("utf-16", "UTF-16"),)
 _UNMARKED = (("utf-8-sig", "UTF-8"), ("windows-1252", "Windows-1252"))
 _TOP = 2  # components of a file's path in the folder that was given
 _SCAN_ENDING = re.compile(r"\.(?:tiff?|jpe?g|png|jp2|j2k|pdf)$", re.IGNORECASE)
-_WORD = re.compile(r"\d+|[^\W\d_]+")
-_HEADERS: Mapping[str, tuple[str, ...]] = {
-    "reference": (
-        "cote",
-        "cotes",
-        "reference",
-        "cote reference",
-        "reference cote",
-        "reference code",
-        "ref",
-        "cotation",
-    ),
-    "title": ("intitule", "intitule analyse", "titre", "analyse", "objet", "libelle", "designation", "title"),
-    "dates": ("dates extremes", "date extreme", "dates limites", "dates", "date", "periode"),
-    "level": ("niveau", "niveau de description", "level", "level of description"),
-    "extent": ("importance materielle", "importance materielle et support", "metrage", "volume", "extent"),
-    "creator": ("producteur", "nom du producteur", "service producteur", "service versant", "origine", "creator"),
-    "scope": ("portee et contenu", "presentation du contenu", "contenu", "description", "resume", "scope and content"),
-    "access": ("communicabilite", "conditions d acces", "acces", "delai de communicabilite", "access", "conditions"),
-    "language": ("langue", "langues", "langue des documents", "language"),
-    "notes": ("notes", "note", "observations", "observation", "remarques", "commentaires", "commentaire"),
-    "place": ("fichier", "fichiers", "nom du fichier", "chemin", "repertoire", "file", "path", "folder"),
-    "begin": ("date de debut", "date debut", "debut", "date initiale", "annee de debut", "start date"),
-    "end": ("date de fin", "date fin", "fin", "date finale", "annee de fin", "end date"),
-}
-"""Headers without accents, case and punctuation, by what stands below them; the likelier first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +50,7 @@ class Entry:
     @property
     def is_context(self) -> bool:
         """Whether it describes what dossiers belong to, rather than a dossier."""
-        return " ".join(_words(self.description.level)) in CONTEXT_LEVELS
+        return " ".join(words_of(self.description.level)) in CONTEXT_LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +108,7 @@ class Bordereau:
 
 def key_of(name: str) -> str:
     """Return what a cote and the name of a folder have in common: `3 F 12/45` may lie in `3F12_045`."""
-    return "-".join(_words(name))
+    return "-".join(words_of(name))
 
 
 def load_bordereau(file: Path) -> Bordereau:
@@ -179,13 +153,6 @@ def parse_bordereau(data: bytes) -> Bordereau:
     return Bordereau(encoding, delimiter, tuple(entries), tuple(unnamed), others)
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    header: str
-    element: str | None
-    """A name of `_HEADERS`; None for one that is kept under its header."""
-
-
 _Rows = list[tuple[int, list[str]]]
 
 
@@ -205,12 +172,12 @@ def _decoded(data: bytes) -> tuple[str, str]:
     )
 
 
-def _headed(text: str) -> tuple[str, int, list[_Column], _Rows]:
+def _headed(text: str) -> tuple[str, int, list[Column], _Rows]:
     """Return the delimiter, the line of the header, its columns and the rows below.
 
     The delimiter is the one by which a header is understood; by which most of its columns are, where several do.
     """
-    found: list[tuple[int, str, int, list[_Column], _Rows]] = []
+    found: list[tuple[int, str, int, list[Column], _Rows]] = []
     told, rest = _told_delimiter(text)
     fault: UsageError | None = None
     for delimiter in (told,) if told else DELIMITERS:
@@ -223,7 +190,7 @@ def _headed(text: str) -> tuple[str, int, list[_Column], _Rows]:
             )
             continue
         for place, (line, cells) in enumerate(rows[:HEADER_WITHIN]):
-            columns = _columns(cells)
+            columns = columns_of(cells)
             known = sum(column.element is not None for column in columns)
             if any(column.element == "reference" for column in columns) and known > 1:
                 found.append((known, delimiter, line, columns, rows[place + 1 :]))
@@ -255,19 +222,7 @@ def _rows(text: str, delimiter: str, first: int) -> Iterator[tuple[int, list[str
         line = reader.line_num
 
 
-def _columns(cells: Sequence[str]) -> list[_Column]:
-    """Return what each column holds: an element goes to the column whose header is the likeliest for it."""
-    headers = [" ".join(_words(cell)) for cell in cells]
-    chosen: dict[int, str] = {}
-    for element, names in _HEADERS.items():
-        for name in names:
-            if name in headers:
-                chosen.setdefault(headers.index(name), element)
-                break
-    return [_Column(cell, chosen.get(place)) for place, cell in enumerate(cells)]
-
-
-def _entry(line: int, columns: Sequence[_Column], cells: Sequence[str]) -> Entry:
+def _entry(line: int, columns: Sequence[Column], cells: Sequence[str]) -> Entry:
     told: dict[str, str] = {}
     other: dict[str, str] = {}
     for column, cell in zip(columns, cells, strict=False):
@@ -283,11 +238,6 @@ def _entry(line: int, columns: Sequence[_Column], cells: Sequence[str]) -> Entry
     place = told.pop("place", "").replace("\\", "/").strip("/").removeprefix("./")
     elements = {name: told.get(name, "") for name in ELEMENTS}
     return Entry(line, Description(**elements, other=other), place)
-
-
-def _words(text: str) -> list[str]:
-    """Return the numbers, without leading zeros, and the runs of letters of a text."""
-    return [word.lstrip("0") or "0" if word.isdigit() else word for word in _WORD.findall(fold(text))]
 
 
 def _refused(message: str, advice: str) -> UsageError:

@@ -39,6 +39,10 @@ class Desk:
     key: bytes
     """Of the state folder."""
 
+    def journal(self) -> PageJournal:
+        """Open the memory of pages."""
+        return PageJournal(self.folder, self.key)
+
 
 def digitise(
     run: BundleRun,
@@ -55,7 +59,7 @@ def digitise(
     StoppedError (8) once a stop is asked for; after each of them the same call goes on where this one ended.
     """
     patience = patience or Patience()
-    with open_batch(run, wishes, desk, patience, progress=progress) as opened:
+    with desk.journal() as journal, open_batch(run, wishes, desk, journal, patience, progress=progress) as opened:
         scans = list_scans(sources)
         placed = shelves(scans, lambda path: run.known(path) is not None)
         works = [work for scan in scans if opened.batch.is_to_read(work := Work(scan, placed[scan.path]))]
@@ -100,15 +104,15 @@ def open_batch(
     run: BundleRun,
     wishes: Wishes,
     desk: Desk,
+    journal: PageJournal,
     patience: Patience,
     *,
     progress: Progress = SILENT,
     taken: Callable[[Taken], None] = lambda _taken: None,
 ) -> Iterator[OpenedBatch]:
-    """Open what reads scans into the bundle of `run`: child processes, threads, the memory of pages."""
+    """Open what reads scans into the bundle of `run`: child processes, threads."""
     with ExitStack() as stack:
         children = stack.enter_context(Children())
-        journal = stack.enter_context(PageJournal(desk.folder, desk.key))
         pages = ThreadPoolExecutor(wishes.workers, thread_name_prefix="page")
         stack.callback(pages.shutdown, wait=True, cancel_futures=True)
         counted = Counted(progress)

@@ -106,13 +106,15 @@ class Watch:
         """Make one bundle; None if nothing came of it."""
         self._handled, self._archived, self._under_way, self._problems = {}, [], set(), 0
         wishes = self.wishes()
-        with self.open_run() as run, PageJournal(self.desk.folder, self.desk.key) as journal:
+        with self.open_run() as run, self.desk.journal() as journal:
             self._require_intact(run.latest_uri)
 
             def take(taken: Taken) -> None:
                 self._take(taken, journal)
 
-            with open_batch(run, wishes, self.desk, self.patience, progress=self.progress, taken=take) as opened:
+            with open_batch(
+                run, wishes, self.desk, journal, self.patience, progress=self.progress, taken=take
+            ) as opened:
                 opened.counted.start(0)
                 opened.batch.digitise(self._works(run, opened))
                 counts = opened.batch.counts
