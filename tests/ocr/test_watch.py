@@ -91,7 +91,7 @@ def test_what_is_dropped_while_a_bundle_is_open_goes_into_it(archive: Archive, s
 
 
 def test_what_windows_leaves_is_left_alone(archive: Archive, share: Share) -> None:
-    names = ("Thumbs.db", "desktop.ini", "~$lettre.tif", "x.tif.part", "x.tif.filepart", ".~lock", "x.tmp")
+    names = ("Thumbs.db", "desktop.ini", "~$lettre.tif", "x.tif.part", "x.tif.filepart", ".~lock", "x.tmp", "x.TIF.txt")
     for name in names:
         (share.root / "inbox" / name).write_bytes(b"x")
     drop(share, a__tif=scan(500))

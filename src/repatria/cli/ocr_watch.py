@@ -13,6 +13,7 @@ from repatria.cli.ocr_archive import Archive
 from repatria.cli.output import Output
 from repatria.errors import UsageError
 from repatria.i18n import _, ngettext
+from repatria.reasons import reason_of
 
 if TYPE_CHECKING:
     from repatria.ocr.batch import Wishes
@@ -187,12 +188,11 @@ class _Current:
         if self.file is None:
             return self.wishes
         try:
-            changed = self.file.stat().st_mtime_ns
-            if self._seen is not None and changed != self._seen:
+            before, self._seen = self._seen, self.file.stat().st_mtime_ns
+            if before not in {None, self._seen}:
                 self.wishes = replace(self.wishes, bordereau=read_bordereau(self.out, self.file))
-            self._seen = changed
         except (OSError, UsageError) as error:
-            message = error.message if isinstance(error, UsageError) else str(error)
+            message = error.message if isinstance(error, UsageError) else reason_of(error)
             self.out.warn(_("The bordereau stays as it was read before: {reason}").format(reason=message))
         return self.wishes
 

@@ -13,6 +13,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ DEFAULT_SETTLE = 5.0
 """Seconds for which a file must not change before it is taken for whole."""
 EMPTY_SETTLE = 60.0
 """The same for a file without a byte: some scanners make the file first and write the pages later."""
+_NOTE = re.compile(r"\.(?:tiff?|jpe?g|png|jp2|j2k|pdf)\.txt$", re.IGNORECASE)
+"""The text beside a bad scan, which may be dropped with the scan: it is nobody's page."""
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
 _CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
@@ -148,7 +151,8 @@ class Arrivals:
 
     def whole(self) -> list[Scan]:
         """Return the files that are whole, by folder and name."""
-        scans = [scan for scan in list_scans([self.source]) if scan.object.kind is ObjectKind.FILE]
+        listed = list_scans([self.source])
+        scans = [scan for scan in listed if scan.object.kind is ObjectKind.FILE and not _NOTE.search(scan.path)]
         now, before = self.clock(), self._seen
         self._seen = {}
         for scan in scans:
