@@ -202,16 +202,19 @@ class Adoption:
     def _claim_names(self, indexes: "_Indexes", volumes: Mapping[int, VolumeRow], bundle_id: str) -> int:
         """Take the member names that the bundle has given, those of objects that begin again included; count these."""
         incomplete = indexes.incomplete()
-        paths = {member.object: indexes.path_of(member, volumes[member.volume]) for member in incomplete}
+        begun = {member.object: indexes.path_of(member, volumes[member.volume]) for member in incomplete}
+        again = set(begun.values())
         marks: set[bytes] = set()
         names = MemberNames(marks, self._journal.marks(b"names")(bundle_id.encode()))
-        whole = [(row.number, row.path, row.kind) for index in indexes.opened for row in index.objects()]
-        parts = [(number, path, str(ObjectKind.FILE)) for number, path in paths.items()]
-        for number, path, kind in sorted([*whole, *parts]):
-            names.claim(path, number, directory=kind == ObjectKind.DIRECTORY)
+        for index in indexes.opened:
+            for row in index.objects():
+                names.claim(row.path, row.number, directory=row.kind == ObjectKind.DIRECTORY)
+                again.discard(row.path)
+        for number, path in begun.items():
+            names.claim(path, number)
         last = max(volumes, default=0)
         self._journal.change_many("INSERT INTO names(mark, volume) VALUES (?, ?)", ((mark, last) for mark in marks))
-        return len({*paths.values()} - {path for _number, path, _kind in whole})
+        return len(again)
 
 
 class _Indexes:
