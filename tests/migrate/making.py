@@ -29,6 +29,7 @@ class Watched:
     """A source that counts what is read, and does what a test asks before each chunk."""
 
     source: ObjectSource
+    before_request: Callable[[Object, int, int | None], None] = lambda told, start, length: None
     before_read: Callable[[Object, int], None] = lambda told, start: None
     before_chunk: Callable[[Object, int], None] = lambda told, at: None
     edit: Callable[[Object], Object] = lambda told: told
@@ -44,6 +45,7 @@ class Watched:
         return (self.edit(each) for each in self.source.list())
 
     def read(self, object: Object, start: int = 0, length: int | None = None) -> Reading:
+        self.before_request(object, start, length)
         self.before_read(object, start)
         if length != 0:
             self.reads.append((object.path, start))
