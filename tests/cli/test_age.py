@@ -226,6 +226,26 @@ def test_a_disk_that_fills_up_keeps_what_it_held(shell: Shell, command: str, exi
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "encrypt -r key.pub input >&-",
+        "encrypt -r key.pub -o - input >&-",
+        "decrypt -i key sealed >&-",
+        "encrypt -r key.pub -o output <&-",
+        "encrypt -r key.pub - <&-",
+        "decrypt -i key -o output <&-",
+    ],
+)
+def test_a_stream_that_is_closed_is_neither_empty_nor_a_place_for_bytes(shell: Shell, line: str) -> None:
+    shell.good("encrypt", "-r", "key.pub", "-o", "sealed", "input")
+    command = ["bash", "-c", f"{sys.executable} -m repatria {line}"]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=shell.folder, env=shell.environment())
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"is closed" in done.stderr
+    assert "output" not in shell.files
+
+
 @pytest.mark.parametrize("command", ["encrypt -r key.pub plain", "decrypt -i key sealed"])
 def test_a_reader_who_has_enough_is_no_error(shell: Shell, command: str) -> None:
     (shell.folder / "plain").write_bytes(bytes(3_000_000))

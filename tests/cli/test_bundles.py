@@ -261,6 +261,12 @@ def test_a_closed_stdout_is_no_defect(place: Place) -> None:
     assert (done.returncode, b"Repatria itself" in done.stderr) == (0, False)
 
 
+def test_an_object_is_not_read_for_a_closed_stdout(place: Place) -> None:
+    trusting(place)
+    done = piped(place, f"$R cat {VAULT}/{place.maker.bundles[0]} big >&-")
+    assert (done.returncode, b"Standard output is closed" in done.stderr) == (2, True)
+
+
 def test_a_reader_who_has_enough_is_no_error(place: Place) -> None:
     trusting(place)
     pipe = (

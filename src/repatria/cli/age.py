@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repatria.cli.frame import command
-from repatria.cli.output import Output, results_written
+from repatria.cli.output import Output, results_written, stdout_for_bytes
 from repatria.errors import UsageError
 from repatria.i18n import _
 from repatria.reasons import reason_of
@@ -108,6 +108,11 @@ def _refuse_json_on_stdout(out: Output, output: Path | None) -> None:
 @contextmanager
 def _input(path: Path | None, output: Path | None) -> "Iterator[Readable]":
     if path is None or path == Path("-"):
+        if sys.__stdin__ is None:  # closed (`<&-`): that is not the same as empty
+            raise UsageError(
+                _("Standard input is closed: there is nothing to read from. Nothing was done."),
+                advice=_("Name the file to read, or send it through a pipe."),
+            )
         yield _Input(io.FileIO(sys.stdin.fileno(), closefd=False), _("standard input"))
         return
     try:
@@ -152,9 +157,16 @@ class _Input:
 class _StandardOutput:
     """Takes bytes for stdout."""
 
+    def __init__(self) -> None:
+        self._file = stdout_for_bytes()
+
     def write(self, data: "Buffer") -> None:
         with results_written():
-            sys.stdout.buffer.write(data)
+            self._file.write(data)
+
+    def flush(self) -> None:
+        with results_written():
+            self._file.flush()
 
 
 @contextmanager
@@ -165,15 +177,15 @@ def _output(path: Path | None) -> "Iterator[Writable]":
         with output_file(path) as file:
             yield file
         return
+    stdout = _StandardOutput()
     if sys.stdout.isatty() and sys.stdin.isatty():
         # What is typed and what is shown do not mix.
         held = io.BytesIO()
         yield held
-        _StandardOutput().write(held.getvalue())
+        stdout.write(held.getvalue())
     else:
-        yield _StandardOutput()
-    with results_written():
-        sys.stdout.buffer.flush()
+        yield stdout
+    stdout.flush()
 
 
 class _PlainText:

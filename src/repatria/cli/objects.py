@@ -16,7 +16,7 @@ from repatria.cli.chains import (
     opened_chain,
 )
 from repatria.cli.frame import command
-from repatria.cli.output import Column, Output, results_written
+from repatria.cli.output import Column, Output, results_written, stdout_for_bytes
 from repatria.cli.quantity import number_text, quantity_text, size_text
 from repatria.errors import UsageError
 from repatria.i18n import _
@@ -172,6 +172,7 @@ def _register_cat(app: typer.Typer) -> None:
         endpoint: EndpointOption = None,
         profile: ProfileOption = None,
     ) -> int:
+        stdout = stdout_for_bytes()
         out.stdout = sys.stderr  # stdout is the object's alone
         with opened_chain(out, bundle, identity, only=only, endpoint=endpoint, profile=profile, logged_as="cat") as (
             chain,
@@ -186,8 +187,8 @@ def _register_cat(app: typer.Typer) -> None:
             holder, row = found
             for chunk in holder.read_object(row):
                 with results_written():
-                    sys.stdout.buffer.write(chunk)
+                    stdout.write(chunk)
             with results_written():
-                sys.stdout.buffer.flush()
+                stdout.flush()
         out.summary(bundle=holder.uri, number=row.number, size=row.size, sha256=row.sha256.hex())
         return code

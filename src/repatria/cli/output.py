@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal, TextIO
+from typing import Any, BinaryIO, Literal, TextIO
 
 from repatria.cli.terminal import fitted
-from repatria.errors import FullError, RepatriaError
+from repatria.errors import FullError, RepatriaError, UsageError
 from repatria.i18n import _
 from repatria.model import Finding
 from repatria.reasons import reason_of
@@ -204,6 +204,16 @@ def results_written() -> Iterator[None]:
             _("What this command prints could not be written: {reason}.").format(reason=reason_of(error)),
             advice=_("Make room where its output goes, then run the same command again."),
         ) from error
+
+
+def stdout_for_bytes() -> BinaryIO:
+    """Return stdout for what is no text; UsageError if it was closed (`>&-`), for then the bytes would be lost."""
+    if sys.__stdout__ is None:
+        raise UsageError(
+            _("Standard output is closed: there is nowhere to write to. Nothing was done."),
+            advice=_("Send it to a file or a pipe, or give a file with -o FILE where the command has that option."),
+        )
+    return sys.stdout.buffer
 
 
 def let_stdout_go() -> None:

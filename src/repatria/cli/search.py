@@ -10,7 +10,7 @@ import typer
 
 from repatria.cli.chains import EndpointOption, IdentityOption, ProfileOption, opened_chain
 from repatria.cli.frame import command
-from repatria.cli.output import Output, results_written
+from repatria.cli.output import Output, results_written, stdout_for_bytes
 from repatria.errors import UsageError, worst
 from repatria.i18n import _, ngettext
 
@@ -283,9 +283,10 @@ def _deliver(out: Output, data: bytes, found: "FoundPage", form: "Form", output:
     from repatria.ocr.description import description_of
 
     if output is None:
+        stdout = stdout_for_bytes()
         with results_written():
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            stdout.write(data)
+            stdout.flush()
         return
     with output_file(output) as file:
         file.write(data)
