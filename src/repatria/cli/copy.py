@@ -128,9 +128,7 @@ def _one_night(
     """Copy until all is done or the window closes, and show what was done."""
     from repatria.cli.inventory import opened_sources
     from repatria.migrate.copy import copy_dataset
-    from repatria.work.patience import Patience
 
-    patience = Patience(pacing.stop, progress=progress)
     with ExitStack() as stack:
         sources = stack.enter_context(opened_sources(manifest))
         run = stack.enter_context(_opened_run(out, manifest, state, sources, pacing.patience))

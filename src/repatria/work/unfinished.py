@@ -9,8 +9,8 @@ from typing import Literal
 
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry, Previous
-from repatria.crypt.seal import Sealed
 from repatria.crypt.payload import Buffer
+from repatria.crypt.seal import Sealed
 from repatria.work.broken_objects import kept_content, seal_content, take_out_broken
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
