@@ -53,6 +53,14 @@ def test_it_stops_climbing_where_more_reads_bring_nothing() -> None:
     assert climb.allowed == FIRST
 
 
+def test_when_small_objects_follow_large_ones_it_climbs_at_once() -> None:
+    climb = Climb()
+    for _interval in range(10):
+        climb.measured(throughput(link(20e6, 1e6), climb.allowed), busy=True)
+    climb.measured(climb.allowed * 50_000, busy=True)
+    assert climb.allowed == 2 * FIRST
+
+
 def test_an_interval_with_too_little_to_do_says_nothing() -> None:
     climb = Climb()
     assert climb.measured(1.0, busy=False) == FIRST
@@ -76,7 +84,7 @@ def test_it_never_goes_below_the_fewest() -> None:
     ("rate", "expected"),
     [
         pytest.param(50e3, SMALLEST_RANGE, id="a slow link"),
-        pytest.param(1e6, 512 << 10, id="one of many connections"),
+        pytest.param(1.5e6, 512 << 10, id="one of many connections"),
         pytest.param(2e9, LARGEST_RANGE, id="a disk"),
     ],
 )

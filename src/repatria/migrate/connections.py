@@ -23,12 +23,14 @@ INTERVAL = 0.5
 """Seconds over which throughput is measured."""
 WORTH_IT = 1.08
 """How much more throughput one step up has to bring to be kept."""
+OTHER_WORK = 0.5
+"""How much less throughput says that other objects come now: of small ones, more at once are worth it."""
 PATIENT_INTERVALS = 20
 """After so many intervals at the same number another step is tried: links change."""
 
 SECONDS_A_READ = 0.5
 SMALLEST_RANGE = 64 << 10
-FIRST_RANGE = 1 << 20
+FIRST_RANGE = 256 << 10
 LARGEST_RANGE = 8 << 20
 
 
@@ -53,7 +55,7 @@ class Climb:
             return self.allowed
         if not self._climbing:
             self._quiet += 1
-            if self._quiet < PATIENT_INTERVALS:
+            if self._quiet < PATIENT_INTERVALS and throughput >= self._base * OTHER_WORK:
                 return self.allowed
             self._climbing, self._base = True, throughput
             self._step_up()

@@ -23,8 +23,8 @@ from repatria.work.unfinished import Arrived
 
 LOOK_AHEAD = 100_000
 """Objects that are listed before they are copied: a dataset of fewer has its total known from the start."""
-_PAGE = 1_000
-"""Objects looked at, at a time, while there is nothing else to do: as many as S3 lists in one reply."""
+_PAGE = 500
+"""Objects looked at, at a time, while there is nothing else to do: S3 lists 1,000 in one reply."""
 _FIRST_LOOK = 0.25
 """Seconds that a listing may take before the first bytes are asked for; the rest of it is looked at meanwhile."""
 _LAST_SECONDS = 8.0

@@ -13,7 +13,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from repatria.migrate.connections import Read
-from repatria.migrate.fetching import Fetcher
+from repatria.migrate.fetching import REPLY_BYTES, Fetcher
 from repatria.migrate.filling import Filler, Full, Member, Outcome, Ready, Volume
 from repatria.migrate.plan import Planned, Slice
 from repatria.migrate.unproven import Unproven
@@ -60,7 +60,7 @@ class Line:
         at, most = 0, self._run.volume_size // RANGES_A_VOLUME
         while at < piece.length:
             length = min(self._fetcher.range_size(planned.source), most, piece.length - at)
-            self._account(length)
+            self._account(length + REPLY_BYTES)
             self._ask(planned, piece.start + at, place.data[at : at + length])
             at += length
 

@@ -2,8 +2,8 @@
 
 import threading
 
-MOST_VOLUMES = 1.75
-"""In volumes: one on its way to the target while most of the next one comes, and replies' own headers beside them."""
+MOST_VOLUMES = 1.9
+"""In volumes: one on its way to the target while most of the next one comes."""
 
 
 class Unproven:
@@ -23,7 +23,7 @@ class Unproven:
         return not self._sum or self._sum + amount <= self._limit
 
     def add(self, amount: int) -> None:
-        """Count bytes that are asked for from now on, headers of members included."""
+        """Count bytes that are asked for from now on, and what stands beside them: headers of members and replies."""
         with self._change:
             self._sum += amount
 
