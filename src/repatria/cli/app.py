@@ -34,6 +34,7 @@ GROUPS = (
     "ocr",
     "sheets",
     "search",
+    "review",
     "age",
 )
 """The modules of this package that hold commands, in the order of `repatria --help`."""

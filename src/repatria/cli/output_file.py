@@ -63,8 +63,10 @@ class OutputFile:
 
 
 @contextmanager
-def output_file(path: Path) -> Iterator[OutputFile]:
+def output_file(path: Path, *, private: bool = False) -> Iterator[OutputFile]:
     """Give a file to write to that takes the place of `path` when the block ends well, and leaves no trace if not.
+
+    A new file that is `private` can be read by its owner alone.
 
     A file that is there already is replaced only then, and its mode is kept. A device or a pipe is written to directly.
     SIGTERM and SIGHUP leave no trace either. UsageError if nothing can be written there.
@@ -83,6 +85,8 @@ def output_file(path: Path) -> Iterator[OutputFile]:
     with file, nullcontext() if aside is None else _removed_on_failure(aside):
         if mode is not None and not direct:
             os.fchmod(file.fileno(), stat.S_IMODE(mode))
+        elif private and not direct:
+            os.fchmod(file.fileno(), 0o600)
         output = OutputFile(file, path)
         yield output
         output.settle()

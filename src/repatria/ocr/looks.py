@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from repatria.ocr.condition import condition_flags
 from repatria.ocr.engine import Engine, Layout
 from repatria.ocr.order import in_reading_order
 from repatria.ocr.preparation import PREPARATIONS, Grey, flattened, ink_share, resized, skew_of, turned
@@ -105,7 +106,7 @@ def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
         readings += [take(sheet, look, engine) for look in more_looks(sheet, first)]
     best = best_of(readings[readings.index(first) :])
     height, width = sheet.grey.shape
-    flags = tuple(_flags(rotation, best, len(readings), blank=blank))
+    flags = (*_flags(rotation, best, len(readings), blank=blank), *_suspicions(sheet, best))
     return PageText(number, width, height, sheet.dpi, rotation, best.skew, in_reading_order(best.words), flags)
 
 
@@ -184,6 +185,19 @@ def _flags(rotation: int, best: Reading, looks: int, *, blank: bool) -> Iterator
         yield "blank"
     elif best.confidence < UNSURE:
         yield "low-confidence"
+
+
+def _suspicions(sheet: Sheet, best: Reading) -> Iterator[str]:
+    """Yield what a person should look at on a page that was read, beside how sure the engine is of its words."""
+    if not best.words:
+        return
+    if _runs_downwards(best.words):
+        yield "sideways"
+    flat = flattened(resized(sheet.grey, best.look.factor))
+    across, down = flat.shape[1] / sheet.grey.shape[1], flat.shape[0] / sheet.grey.shape[0]
+    words = [_scaled(word, 1 / across, 1 / down) for word in best.words]
+    straight = turned(flat, best.skew) if best.skew else flat
+    yield from condition_flags(straight, words, best.confidence, best.skew)
 
 
 def _is_blank(sheet: Sheet) -> bool:

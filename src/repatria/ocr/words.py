@@ -75,8 +75,8 @@ class PageText:
     """Clockwise degrees by which text lines on the shown page slope; the straight page has none."""
     words: tuple[Word, ...] = ()
     flags: tuple[str, ...] = ()
-    """`blank`, `failed`, `low-confidence`, `rotated`, `skewed`, `text-layer`, `second-look`, `split`,
-    `separator`."""
+    """`blank`, `failed`, `low-confidence`, `rotated`, `skewed`, `text-layer`, `second-look`, `split`, `separator`;
+    suspected: `faint`, `handwriting`, `askew`, `sideways` (docs/formats/index.md)."""
 
     @property
     def confidence(self) -> float | None:
