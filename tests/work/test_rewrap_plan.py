@@ -38,6 +38,8 @@ def test_another_bundle_in_its_place_is_refused() -> None:
         stage_of(ENTRY, OTHER, None, [HEADS])
     with pytest.raises(BrokenChainError):
         stage_of(ENTRY, OTHER, NEW, [])
+    with pytest.raises(BrokenChainError):
+        stage_of(ENTRY, OTHER, NEW, [HEADS, STAGED, COMMIT])
 
 
 def test_indexes_come_first_and_the_signature_of_the_statement_last() -> None:

@@ -71,7 +71,7 @@ class Chain:
         wanted = [end] if only else [bundle_id for bundle_id in found if bundle_id <= end]
         known = {bundle_id: Bundle(store, dataset_id, bundle_id, identities) for bundle_id in wanted}
         _at_once(known.values(), lambda bundle: bundle.statement)
-        bundles = [known[end]] if only else _linked(known[end], known)
+        bundles = [known[end]] if only else _linked(known[end], known, being_rewrapped=listed.is_being_rewrapped)
         if upto is None and not only and len(bundles) < len(found):
             raise BrokenChainError(
                 _("The bundles of {dataset} in {store} do not form one line: {count} stand outside it.").format(
@@ -158,8 +158,11 @@ def _at_once(bundles: Iterable[Bundle], fetch: Callable[[Bundle], object]) -> No
             pass
 
 
-def _linked(last: Bundle, known: Mapping[str, Bundle]) -> list[Bundle]:
-    """Return the line of bundles that ends with `last`, the oldest first."""
+def _linked(last: Bundle, known: Mapping[str, Bundle], *, being_rewrapped: bool) -> list[Bundle]:
+    """Return the line of bundles that ends with `last`, the oldest first.
+
+    Each names the one before by its statement; while recipients are being changed, that may be one already replaced.
+    """
     line = [last]
     while (previous := line[-1].statement.previous) is not None:
         here = line[-1]
@@ -171,7 +174,7 @@ def _linked(last: Bundle, known: Mapping[str, Bundle]) -> list[Bundle]:
                 ),
                 advice=_("Bring the missing bundle back from a second copy, or read this bundle alone with --only."),
             )
-        if not base.stands_for(previous.sha256):
+        if previous.sha256 != base.statement_sha256 and not (being_rewrapped and base.stands_for(previous.sha256)):
             raise BrokenChainError(
                 _("The bundle {base} is not the one that {bundle} builds on.").format(
                     bundle=here.bundle_id, base=previous.bundle

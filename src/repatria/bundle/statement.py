@@ -172,8 +172,11 @@ class Statement(Document):
 
     @property
     def signed_at(self) -> str:
-        """When it was signed: at the end of its making, or of the last change of recipients."""
-        return self.replaces.rewrapped if self.replaces else self.finished
+        """When it was signed: at the end of its making, or of the last change of recipients.
+
+        The change came later, whatever it says: else a key withdrawn before the bundle was finished could sign it anew.
+        """
+        return max(self.finished, self.replaces.rewrapped) if self.replaces else self.finished
 
     def encode(self) -> bytes:
         """Return the canonical bytes, those that are signed."""

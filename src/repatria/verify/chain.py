@@ -44,12 +44,18 @@ def _base_of(seen: Seen, by_id: dict[str, Seen]) -> Seen | None:
     return by_id[max(earlier)] if earlier else None
 
 
-def check_links(line: Sequence[Seen], finished: Sequence[Seen], upto: str | None) -> Iterator[Verdict]:
-    """Yield what is wrong with how the bundles follow each other: replays, missing bases, forks, numbers used twice."""
+def check_links(
+    line: Sequence[Seen], finished: Sequence[Seen], upto: str | None, *, being_rewrapped: bool = False
+) -> Iterator[Verdict]:
+    """Yield what is wrong with how the bundles follow each other: replays, missing bases, forks, numbers used twice.
+
+    A change of recipients goes on to the head, so every bundle names its base by the statement that this has now;
+    only while one is under way (`being_rewrapped`) may it be one that was replaced.
+    """
     known = {seen.bundle_id: seen for seen in finished}
     for seen in line:
         yield from check_name(seen)
-        yield from _check_base(seen, known)
+        yield from _check_base(seen, known, being_rewrapped=being_rewrapped)
     in_line = {seen.bundle_id for seen in line}
     for seen in finished:
         if seen.bundle_id not in in_line and (upto is None or seen.bundle_id <= upto):
@@ -73,7 +79,7 @@ def check_name(seen: Seen) -> Iterator[Verdict]:
         )
 
 
-def _check_base(seen: Seen, known: dict[str, Seen]) -> Iterator[Verdict]:
+def _check_base(seen: Seen, known: dict[str, Seen], *, being_rewrapped: bool) -> Iterator[Verdict]:
     statement = seen.genuine
     if statement is None or statement.previous is None:
         return
@@ -86,6 +92,13 @@ def _check_base(seen: Seen, known: dict[str, Seen]) -> Iterator[Verdict]:
         )
     elif not base.stands_for(previous.sha256) or previous.bundle >= seen.bundle_id:
         yield altered(previous.bundle, _("It is not the bundle that {bundle} builds on.").format(bundle=seen.bundle_id))
+    elif not being_rewrapped and previous.sha256 != base.statement_sha256:
+        yield altered(
+            previous.bundle,
+            _("Its recipients were changed behind {bundle}, which builds on it: no such change ends so.").format(
+                bundle=seen.bundle_id
+            ),
+        )
     elif base.genuine is not None and statement.objects.first < base.genuine.objects.next:
         yield altered(
             seen.bundle_id, _("It uses object numbers that the bundle {base} has used.").format(base=previous.bundle)

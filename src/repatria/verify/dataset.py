@@ -63,8 +63,10 @@ class DatasetCheck:
         do not open a bundle that is to be opened.
         """
         lying = look(self.store, self.dataset_id)
-        self.rewrapping = look_for_rewrapping(self.store, lying, self.dataset_id, self.trust)
         finished = self._finished(lying)
+        latest = max((seen.genuine.finished for seen in finished if seen.genuine), default="")
+        self.rewrapping = look_for_rewrapping(self.store, lying, self.dataset_id, self.trust, latest)
+        finished = [replace(seen, verdicts=()) if self.rewrapping.touches(seen) else seen for seen in finished]
         line = line_of(finished, self.wish.upto, self.trust)
         of_chain = list(self._check_chain(lying, finished, line))
         yield from of_chain
@@ -95,8 +97,7 @@ class DatasetCheck:
             ids = [self.wish.upto or ids[-1]]
 
         def look_into(bundle_id: str) -> Seen:
-            seen = examine(self._folder(bundle_id), lying.bundles[bundle_id])
-            return replace(seen, verdicts=()) if self.rewrapping.touches(seen) else seen
+            return examine(self._folder(bundle_id), lying.bundles[bundle_id])
 
         return list(in_order(look_into, ids, workers=self.wish.workers, window=2 * self.wish.workers))
 
@@ -106,7 +107,7 @@ class DatasetCheck:
             yield from check_name(line[-1])
             yield from check_head(line, Trust(), self.wish.expect_head, whole=False)
             return
-        yield from check_links(line, finished, self.wish.upto)
+        yield from check_links(line, finished, self.wish.upto, being_rewrapped=self.rewrapping.is_believed)
         whole = line[-1].bundle_id == finished[-1].bundle_id or self.wish.upto is None
         yield from check_head(line, self.trust, self.wish.expect_head, whole=whole)
         for path in lying.stray:

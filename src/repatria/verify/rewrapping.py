@@ -20,6 +20,8 @@ class Rewrapping:
     pending: Mapping[str, str] = field(default_factory=dict)
     """Bundles for which files lie aside, with the statement replaced; none if nobody vouches for who says so."""
     verdicts: tuple[Verdict, ...] = ()
+    is_believed: bool = False
+    """Whether somebody vouches for who says that one is under way."""
 
     def touches(self, seen: Seen) -> bool:
         """Return whether old and new files of a bundle may lie side by side.
@@ -36,8 +38,14 @@ class Rewrapping:
 NONE = Rewrapping()
 
 
-def look_for_rewrapping(store: Store, lying: Lying, dataset_id: str, trust: Trust) -> Rewrapping:
-    """Return what is under way at a target; who cannot be believed can hide nothing behind it."""
+def look_for_rewrapping(
+    store: Store, lying: Lying, dataset_id: str, trust: Trust, latest_finished: str = ""
+) -> Rewrapping:
+    """Return what is under way at a target; who cannot be believed can hide nothing behind it.
+
+    `latest_finished` is when the latest of its bundles was finished, by their statements (RFC 3339): a change of their
+    recipients was begun after that, whatever its record says.
+    """
     if layout.signature_path(layout.REWRAP) not in lying.rewrapping:
         return NONE  # a preparation that was cut off before anything was touched
     try:
@@ -46,7 +54,7 @@ def look_for_rewrapping(store: Store, lying: Lying, dataset_id: str, trust: Trus
         return Rewrapping(verdicts=(altered(layout.REWRAP, error.message, code=SIGNATURE_FAILED),))
     if signed is None:
         return NONE
-    if trust.voucher_at(signed.key, signed.record.started) is None:
+    if trust.voucher_at(signed.key, max(signed.record.started, latest_finished)) is None:
         detail = _("It says that recipients are being changed; nobody vouches for the key {key} that signed it.")
         return Rewrapping(verdicts=(unverifiable(layout.REWRAP, detail.format(key=signed.key.fingerprint)),))
     pending = {
@@ -54,7 +62,7 @@ def look_for_rewrapping(store: Store, lying: Lying, dataset_id: str, trust: Trus
         for entry in signed.record.bundles
         if any(path.startswith(f"{layout.REWRAP_FOLDER}{entry.bundle}/") for path in lying.rewrapping)
     }
-    return Rewrapping(pending, (unfinished(dataset_id),))
+    return Rewrapping(pending, (unfinished(dataset_id),), is_believed=True)
 
 
 def unfinished(subject: str) -> Verdict:

@@ -21,6 +21,7 @@ from repatria.bundle.reader import Bundle
 from repatria.bundle.rewrap_record import BundleToRewrap, RewrapRecord
 from repatria.bundle.rows import merkle_leaf
 from repatria.bundle.statement import (
+    BOUND_FILES,
     MAX_DOCUMENT,
     NAMESPACE,
     IndexEntry,
@@ -30,14 +31,14 @@ from repatria.bundle.statement import (
     VolumeCounts,
     parse_statement,
 )
-from repatria.bundle.succession import kept_number, tells_the_same
+from repatria.bundle.succession import kept_number, kept_paths, replaced_by, tells_the_same
 from repatria.crypt import sshsig
 from repatria.crypt.recipient import Recipient
 from repatria.crypt.seal import seal
 from repatria.crypt.seek import DecryptingReader
 from repatria.crypt.sshsig import Signer, SigningKey
 from repatria.i18n import _
-from repatria.work.rewrap_plan import STAGED, installing_order
+from repatria.work.rewrap_plan import STAGED, installing_order, removing_order
 from repatria.work.rewrap_site import RewrapSite, aside_folder
 
 Trusts = Callable[[SigningKey, str], bool]
@@ -60,7 +61,7 @@ class Closing:
         CryptError if the identities do not open its indexes, or these are not what was signed.
         """
         aside = aside_folder(bundle.bundle_id)
-        for path in self.site.aside(bundle.bundle_id):  # of a run that was cut off before it had all of them
+        for path in removing_order(self.site.aside(bundle.bundle_id)):  # of a run that was cut off
             if path.startswith(STAGED):
                 self.site.remove(aside + path)
         kept = self._keep(bundle)
@@ -139,18 +140,20 @@ class Closing:
         }
         return closing_files(draft, payload, {**signed_before, **kept}, self.signer)
 
-    def install(self, entry: BundleToRewrap) -> str:
+    def install(self, entry: BundleToRewrap, bundle: Bundle, base_sha256: str | None) -> str:
         """Put what was laid aside in its place; return the SHA-256 of the new statement. No identity is needed.
 
-        AlteredError if what lies aside is not what its statement binds, or nobody vouches for who signed that.
+        `base_sha256` as for `stage`. AlteredError if what lies aside is not what its statement binds, that tells of
+        something else than the one it replaces, or nobody vouches for who signed it.
         """
         aside = aside_folder(entry.bundle) + STAGED
         data = bytes(self.site.read(aside + layout.STATEMENT, MAX_DOCUMENT))
         signature = bytes(self.site.read(aside + layout.STATEMENT_SIGNATURE, MAX_DOCUMENT))
         key = sshsig.verify(signature.decode("ascii", "replace"), data, NAMESPACE)
         statement = parse_statement(data)
-        if not self.trusts(key, statement.signed_at) or not self._is_meant(statement, entry):
+        if not self.trusts(key, statement.signed_at) or not self._is_meant(statement, entry, base_sha256):
             raise _stranger(entry.bundle, layout.STATEMENT)
+        self._require_succession(entry, bundle, statement, data)
         digests = {name: bytes.fromhex(digest) for name, digest in statement.files.items()}
         digests |= {each.name: bytes.fromhex(each.sha256) for each in statement.indexes}
         digests[layout.STATEMENT] = hashlib.sha256(data).digest()
@@ -168,10 +171,19 @@ class Closing:
             self.site.install(f"{entry.bundle}/{path}", content)
         return digests[layout.STATEMENT].hex()
 
-    def _is_meant(self, statement: Statement, entry: BundleToRewrap) -> bool:
+    def _is_meant(self, statement: Statement, entry: BundleToRewrap, base_sha256: str | None) -> bool:
         replaced = statement.replaces.sha256 if statement.replaces else None
-        meant = (self.site.dataset_id, entry.bundle, entry.statement, self.record.recipients)
-        return (statement.dataset.id, statement.bundle, replaced, statement.recipients) == meant
+        base = statement.previous.sha256 if statement.previous else None
+        meant = (self.site.dataset_id, entry.bundle, entry.statement, self.record.recipients, base_sha256)
+        told = (statement.dataset.id, statement.bundle, replaced, statement.recipients, base)
+        return told == meant and set(statement.files) == set(BOUND_FILES)
+
+    def _require_succession(self, entry: BundleToRewrap, bundle: Bundle, statement: Statement, data: bytes) -> None:
+        """Require that the statement replaced is kept and tells the same, and that it, or this one, lies there now."""
+        kept = {path: bytes(self.site.read(f"{entry.bundle}/{path}", MAX_DOCUMENT)) for path in kept_paths(statement)}
+        replaced_by(statement, kept)
+        if bundle.statement_sha256 not in (entry.statement, hashlib.sha256(data).hexdigest()):
+            raise _stranger(entry.bundle, layout.STATEMENT)
 
 
 def _read_index(bundle: Bundle, entry: IndexEntry) -> bytes:

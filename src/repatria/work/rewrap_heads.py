@@ -7,7 +7,7 @@ here, and nothing was touched.
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -29,7 +29,7 @@ from repatria.bundle.rows import VolumeRow
 from repatria.bundle.statement import NAMESPACE
 from repatria.crypt.errors import HeadChangedError, HeaderError, HeaderMacError
 from repatria.crypt.recipient import Recipient
-from repatria.crypt.rewrap import rewrapped_head
+from repatria.crypt.rewrap import require_same_file, rewrapped_head
 from repatria.crypt.seek import fetch_head
 from repatria.crypt.sshsig import Signer
 from repatria.i18n import _
@@ -84,6 +84,12 @@ class Preparation:
         self.site.put(layout.signature_path(layout.REWRAP), self.signer.sign(data, NAMESPACE).encode())
         self.progress.finish()
         return record
+
+    def require_untouched(self) -> None:
+        """Read every head and change nothing; FoundError if a file is not what was signed."""
+        for bundle in self.bundles:
+            for _head in self._heads(bundle, self._look(bundle)):
+                pass
 
     def _look(self, bundle: Bundle) -> list[_Lying]:
         """Return the volumes of a bundle; FoundError where manifest, indexes and listing do not agree."""
@@ -172,3 +178,41 @@ def signed_manifest(bundle: Bundle) -> dict[str, bytes]:
         subject = f"{bundle.bundle_id}/{layout.MANIFEST}"
         raise FoundError([Finding(FindingKind.ALTERED, subject, _("It is not what the signed statement binds."))])
     return manifest
+
+
+@dataclass(slots=True)
+class HeadsCheck:
+    """Proves what was laid down for a bundle, volume by volume: whoever wrote it, it does nothing but change heads."""
+
+    bundle: Bundle
+    _volumes: dict[str, bytes] = field(init=False)
+    """Those that were not met yet: path -> SHA-256 by the signed manifest."""
+
+    def __post_init__(self) -> None:
+        """FoundError if the payload manifest is not the one that the statement binds."""
+        manifest = signed_manifest(self.bundle)
+        self._volumes = {path: digest for path, digest in manifest.items() if layout.VOLUME.match(path)}
+
+    def take(self, heads: Iterable[VolumeHeads]) -> None:
+        """Require that each volume is one that was signed for, and that its new head opens what its old one opens.
+
+        The old heads are proven with their payloads (`state_of`). AlteredError or another CryptError if not.
+        """
+        for each in heads:
+            if self._volumes.pop(each.name, b"").hex() != each.sha256:
+                raise _not_signed_for(self.bundle.bundle_id, each.name)
+            require_same_file(each.old_head, each.new_head, self.bundle.identities)
+
+    def finish(self) -> None:
+        """Require that every volume was met."""
+        for path in self._volumes:
+            raise _not_signed_for(self.bundle.bundle_id, path)
+
+
+def _not_signed_for(bundle_id: str, path: str) -> AlteredError:
+    return AlteredError(
+        _("What lies aside does not tell of {bundle}/{path} as it was signed; it was not touched.").format(
+            bundle=bundle_id, path=path
+        ),
+        advice=_("Ask who has access to the store; bring records/ back from a copy of the target."),
+    )

@@ -46,19 +46,20 @@ def stage_of(entry: BundleToRewrap, statement_sha256: str, replaces: str | None,
     `statement_sha256` and `replaces` are those of its statement now; `leftovers` the paths of what lies aside for it.
     BrokenChainError if the statement is neither the old one nor the one in its place.
     """
+    is_new = replaces == entry.statement
+    if not is_new and statement_sha256 != entry.statement:
+        raise BrokenChainError(
+            _("The bundle {bundle} is not the one whose recipients were being changed.").format(bundle=entry.bundle),
+            advice=_(
+                "Somebody put another bundle there, or an old record of such a change. Run `repatria verify`; if"
+                " nothing but the record is wrong, remove records/rewrap.json.sig."
+            ),
+        )
     if COMMIT in leftovers:
         return Stage.COMMITTED
-    if replaces == entry.statement:
+    if is_new:
         return Stage.CLEANING if leftovers else Stage.DONE
-    if statement_sha256 == entry.statement:
-        return Stage.VOLUMES
-    raise BrokenChainError(
-        _("The bundle {bundle} is not the one whose recipients were being changed.").format(bundle=entry.bundle),
-        advice=_(
-            "Somebody put another bundle there, or an old record of such a change. Run `repatria verify`; if nothing"
-            " but the record is wrong, remove records/rewrap.json.sig."
-        ),
-    )
+    return Stage.VOLUMES
 
 
 def installing_order(paths: Iterable[str]) -> list[str]:

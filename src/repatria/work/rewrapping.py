@@ -15,15 +15,16 @@ from repatria.bundle.files import list_bundles
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rewrap_record import BundleToRewrap, RewrapRecord, fetch_record, heads_path, parse_heads
 from repatria.bundle.statement import MAX_DOCUMENT
+from repatria.crypt.errors import HeadChangedError
 from repatria.crypt.recipient import Recipient, check_recipients
 from repatria.crypt.sshsig import Signer
-from repatria.errors import UnknownSignerError, UsageError
+from repatria.errors import NotFoundError, UnknownSignerError, UsageError
 from repatria.i18n import _
 from repatria.progress import SILENT, Progress, Unit
 from repatria.store.base import Store
 from repatria.work.patience import Patience
 from repatria.work.rewrap_closing import Closing, Trusts
-from repatria.work.rewrap_heads import Preparation
+from repatria.work.rewrap_heads import HeadsCheck, Preparation
 from repatria.work.rewrap_plan import Stage, removing_order, stage_of
 from repatria.work.rewrap_site import RewrapSite, aside_folder
 from repatria.work.rewrap_volumes import VolumeRewrapper
@@ -74,7 +75,8 @@ class Rewrap:
         self._chain = chain
         self._recipients = tuple(recipients)
         self._signer = signer
-        self._trusts = trusts
+        latest = max(bundle.statement.finished for bundle in chain.bundles)
+        self._trusts: Trusts = lambda key, signed_at: trusts(key, max(signed_at, latest))  # no change came before it
         self._patience = patience
         self._progress = progress
         self._site = RewrapSite(StoppableStore(target, patience.stop), chain.head.dataset_id, patience)
@@ -94,7 +96,7 @@ class Rewrap:
             if self._is_done_already():
                 return self._result
             self._try_target()
-            record = self._prepare()
+            record = self._preparation.run()
         todo = self._todo(record)
         self._progress.start(_("Rewrapping"), sum(each.bundle.statement.volumes.bytes for each in todo), Unit.BYTES)
         base_sha256: str | None = None
@@ -155,13 +157,20 @@ class Rewrap:
         return all(set(bundle.statement.recipients) == wanted for bundle in self._chain.bundles)
 
     def _remove_what_lies_aside(self) -> None:
-        """Remove what is left of a preparation that was cut off, or of the very end of an earlier change."""
-        for path in [*self._site.all_aside(), layout.REWRAP]:
+        """Remove what is left of a preparation that was cut off, or of the very end of an earlier change.
+
+        Where files were touched, the record's signature was lost, and with what lies aside the change can still be
+        brought to its end: FoundError, and nothing is removed.
+        """
+        aside = self._site.all_aside()
+        if aside:
+            self._preparation.require_untouched()
+        for path in [*aside, layout.REWRAP]:
             self._site.remove(path)
 
-    def _prepare(self) -> RewrapRecord:
-        """Lay down every head as it is and as it is to be; nothing is touched by this."""
-        return Preparation(self._site, self._chain.bundles, self._recipients, self._signer, self._progress).run()
+    @property
+    def _preparation(self) -> Preparation:
+        return Preparation(self._site, self._chain.bundles, self._recipients, self._signer, self._progress)
 
     def _try_target(self) -> None:
         """Replace and remove a file of our own: RefusedError where rights are missing or a lock is in the way."""
@@ -182,12 +191,26 @@ class Rewrap:
                 replaces.sha256 if replaces else None,
                 self._site.aside(entry.bundle),
             )
-            if stage is Stage.VOLUMES and self._result.resumed:
+            if stage is Stage.COMMITTED and self._is_as_it_was(entry, bundle):
+                stage = Stage.VOLUMES  # nothing of what lies aside is needed: who put it there need not be believed
+            elif stage is Stage.VOLUMES and self._result.resumed:
                 bundle.indexes()
                 bundle.close()
             if stage is not Stage.DONE:
                 todo.append(_Todo(entry, stage, bundle))
         return todo
+
+    def _is_as_it_was(self, entry: BundleToRewrap, bundle: Bundle) -> bool:
+        """Return whether no file of a committed bundle was replaced yet, indexes being the first."""
+        if bundle.statement_sha256 != entry.statement:
+            return False
+        try:
+            bundle.indexes()
+        except (HeadChangedError, NotFoundError):
+            return False
+        finally:
+            bundle.close()
+        return True
 
     def _finish(self, todo: _Todo, record: RewrapRecord, base_sha256: str | None) -> str:
         """Bring one bundle to its end and return the SHA-256 of its statement now."""
@@ -197,7 +220,7 @@ class Rewrap:
         if todo.stage is Stage.VOLUMES:
             self._replace_volumes(entry, bundle, closing, base_sha256)
         if todo.stage in {Stage.VOLUMES, Stage.COMMITTED}:
-            statement_sha256 = closing.install(entry)
+            statement_sha256 = closing.install(entry, bundle, base_sha256)
         for path in removing_order(self._site.aside(entry.bundle)):
             self._site.remove(aside_folder(entry.bundle) + path)
         self._result.bundles += 1
@@ -206,13 +229,16 @@ class Rewrap:
     def _replace_volumes(
         self, entry: BundleToRewrap, bundle: Bundle, closing: Closing, base_sha256: str | None
     ) -> None:
+        check = HeadsCheck(bundle)
         rewrapper = VolumeRewrapper(self._site, entry.bundle, self._progress)
         volumes = {}
         for number in range(1, len(entry.heads) + 1):
             path = heads_path(entry.bundle, number)
             data = bytes(self._site.read(path, MAX_DOCUMENT))
             heads = parse_heads(data, self._site.dataset_id, entry, number)
+            check.take(heads)
             volumes.update({made.number: made for made in rewrapper.run(heads)})
             self._result.bytes += sum(each.size for each in heads)
+        check.finish()
         self._result.volumes += len(volumes)
         closing.stage(bundle, volumes, base_sha256)
