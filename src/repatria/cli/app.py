@@ -35,6 +35,7 @@ GROUPS = (
     "sheets",
     "search",
     "review",
+    "export",
     "age",
 )
 """The modules of this package that hold commands, in the order of `repatria --help`."""
