@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.servers"]
@@ -16,7 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Hear signals even where the tests run under nohup or behind `&`, which ignore them for all that they start."""
+    """Time no example, and hear signals even where the tests run under nohup or behind `&`.
+
+    A busy machine makes a slow example, not a wrong one; what nohup and `&` ignore is ignored by all that they start.
+    """
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
