@@ -13,11 +13,11 @@ from repatria.i18n import speaker
 from repatria.paper.sheet import printable
 
 _MARGIN = 18.0
-_WIDTHS = (9, 31, 62, 26, 13, 13, 20)
+_WIDTHS = (8, 28, 58, 26, 11, 13, 30)
 """Millimetres, of the columns: number, cote, title, dates, documents, pages, access."""
 _SANS = "helvetica"
 _FOOT = 20.0
-_SIGNATURES = 52.0
+_SIGNATURES = 60.0
 """Room for them, in millimetres."""
 
 
@@ -77,20 +77,16 @@ def draw_transfer_slip(slip: TransferSlip) -> bytes:
     pdf.cell(0, 12, printable(_("Transfer list")), new_x="LMARGIN", new_y="NEXT")
     _draw_facts(pdf, slip)
     _draw_dossiers(pdf, slip.rows)
-    _draw_signatures(pdf)
+    _draw_signatures(pdf, slip)
     return bytes(pdf.output())
 
 
 def _draw_facts(pdf: FPDF, slip: TransferSlip) -> None:
     _ = speaker("fr")
-    documents, pages = sum(row.documents for row in slip.rows), sum(row.pages for row in slip.rows)
-    extent = _("{dossiers} dossiers, {documents} documents, {pages} scanned pages").format(
-        dossiers=len(slip.rows), documents=documents, pages=pages
-    )
     for name, value in (
         (_("Transferring service"), slip.service or "." * 60),
         (_("Fonds"), slip.fonds),
-        (_("Extent"), extent),
+        (_("Extent"), _extent(slip)),
         (_("Digital archive"), slip.dataset),
         (_("Bundle"), slip.bundle),
         (_("SHA-256 of its statement"), slip.statement_sha256),
@@ -103,6 +99,14 @@ def _draw_facts(pdf: FPDF, slip: TransferSlip) -> None:
         pdf.set_font(_SANS, "B", 9)
         pdf.multi_cell(0, 5.2, printable(value), align="L", new_x="LMARGIN", new_y="NEXT")
     pdf.ln(4)
+
+
+def _extent(slip: TransferSlip) -> str:
+    documents, pages = sum(row.documents for row in slip.rows), sum(row.pages for row in slip.rows)
+    _ = speaker("fr")
+    return _("{dossiers} dossiers, {documents} documents, {pages} scanned pages").format(
+        dossiers=len(slip.rows), documents=documents, pages=pages
+    )
 
 
 def _draw_dossiers(pdf: FPDF, rows: Sequence[SlipRow]) -> None:
@@ -126,12 +130,16 @@ def _draw_dossiers(pdf: FPDF, rows: Sequence[SlipRow]) -> None:
             table.row([printable(str(cell)) for cell in cells])
 
 
-def _draw_signatures(pdf: FPDF) -> None:
-    """Leave room for two signatures, together on one page."""
+def _draw_signatures(pdf: FPDF, slip: TransferSlip) -> None:
+    """Leave room for two signatures, together on one page, below what they sign for."""
     _ = speaker("fr")
     if pdf.y + _SIGNATURES > pdf.h - _FOOT:
         pdf.add_page()
-    pdf.ln(8)
+    pdf.ln(6)
+    pdf.set_font(_SANS, "", 9)
+    signed_for = f"{slip.fonds} : {_extent(slip)} ({slip.bundle})"
+    pdf.multi_cell(0, 5, printable(signed_for), align="L", new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(4)
     top, half = pdf.y, pdf.epw / 2
     for place, party in enumerate((_("For the transferring service"), _("For the archives"))):
         left = pdf.l_margin + place * half
