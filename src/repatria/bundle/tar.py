@@ -4,6 +4,7 @@ Written here and not by `tarfile`, because a planner must know the size of a hea
 are raw bytes, and because a reader that verifies must refuse what this writer never makes.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -18,10 +19,11 @@ TRUE_PATH = b"REPATRIA.path"
 """The pax keyword that carries the path of an object stored under `_names/`."""
 _MAGIC = b"ustar\x0000"
 _PAX_LIMIT = 1 << 20
+_WHOLE_NUMBER = re.compile(rb"-?[0-9]{1,20}")
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each of millions of objects, and freezing costs half of the making
 class Header:
     """What tar keeps of a member."""
 
@@ -70,26 +72,29 @@ def _split(name: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _block(header: Header, prefix: bytes, name: bytes) -> bytes:
-    fields = (
-        name.ljust(100, b"\x00"),
-        _octal(header.mode & 0o777, 8),
-        _octal(0, 8),
-        _octal(0, 8),
-        _octal(header.size if _fits_octal(header.size) else 0, 12),
-        _octal(header.mtime if _fits_octal(header.mtime) else 0, 12),
-        b" " * 8,
-        header.type,
-        header.link[:100].ljust(100, b"\x00"),
-        _MAGIC,
-        header.owner[:32].ljust(32, b"\x00"),
-        header.group[:32].ljust(32, b"\x00"),
-        _octal(0, 8),
-        _octal(0, 8),
-        prefix.ljust(155, b"\x00"),
-        bytes(12),
-    )
-    block = b"".join(fields)
-    return block[:148] + b"%06o\x00 " % sum(block) + block[156:]
+    block = bytearray(_EMPTY)
+    block[: len(name)] = name
+    block[100:107] = b"%07o" % (header.mode & 0o777)
+    if _fits_octal(header.size):
+        block[124:135] = b"%011o" % header.size
+    if _fits_octal(header.mtime):
+        block[136:147] = b"%011o" % header.mtime
+    block[156:157] = header.type
+    for start, value, width in ((157, header.link, 100), (265, header.owner, 32), (297, header.group, 32)):
+        block[start : start + len(value[:width])] = value[:width]
+    block[345 : 345 + len(prefix)] = prefix
+    block[148:156] = b"%06o\x00 " % sum(block)
+    return bytes(block)
+
+
+def _empty() -> bytes:
+    """Return the header of nothing: all that is the same in each."""
+    block = bytearray(BLOCK)
+    for start, width in ((100, 8), (108, 8), (116, 8), (124, 12), (136, 12), (329, 8), (337, 8)):
+        block[start : start + width] = _octal(0, width)
+    block[148:156] = b" " * 8
+    block[257 : 257 + len(_MAGIC)] = _MAGIC
+    return bytes(block)
 
 
 def _octal(number: int, width: int) -> bytes:
@@ -101,16 +106,21 @@ def _fits_octal(number: int) -> bool:
 
 
 def _pax_records(header: Header) -> list[tuple[bytes, bytes]]:
-    records = [
-        (b"path", header.name, _split(header.name) is not None),
-        (b"linkpath", header.link, len(header.link) <= 100),
-        (b"size", b"%d" % header.size, _fits_octal(header.size)),
-        (b"mtime", b"%d" % header.mtime, _fits_octal(header.mtime)),
-        (b"uname", header.owner, len(header.owner) <= 32),
-        (b"gname", header.group, len(header.group) <= 32),
-        (TRUE_PATH, header.true_path or b"", header.true_path is None),
-    ]
-    needed = [(keyword, value) for keyword, value, fits in records if not fits]
+    needed = []
+    if _split(header.name) is None:
+        needed.append((b"path", header.name))
+    if len(header.link) > 100:
+        needed.append((b"linkpath", header.link))
+    if not _fits_octal(header.size):
+        needed.append((b"size", b"%d" % header.size))
+    if not _fits_octal(header.mtime):
+        needed.append((b"mtime", b"%d" % header.mtime))
+    if len(header.owner) > 32:
+        needed.append((b"uname", header.owner))
+    if len(header.group) > 32:
+        needed.append((b"gname", header.group))
+    if header.true_path is not None:
+        needed.append((TRUE_PATH, header.true_path))
     if any(not _is_utf8(value) for _keyword, value in needed):
         needed.insert(0, (b"hdrcharset", b"BINARY"))
     return needed
@@ -131,6 +141,9 @@ def _is_utf8(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+_EMPTY = _empty()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +265,6 @@ def _parse_pax(body: bytes) -> Iterator[tuple[bytes, bytes]]:
         record, body = body[len(digits) + 1 : int(digits)], body[int(digits) :]
         keyword, equals, value = record.partition(b"=")
         numeric = keyword in {b"size", b"mtime"}
-        if not equals or value[-1:] != b"\n" or (numeric and not value[:-1].removeprefix(b"-").isdigit()):
+        if not equals or value[-1:] != b"\n" or (numeric and not _WHOLE_NUMBER.fullmatch(value[:-1])):
             raise MalformedError(_("A pax header inside a volume is not right."))
         yield keyword, value[:-1]

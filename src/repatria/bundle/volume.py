@@ -7,6 +7,7 @@ while the rest still comes.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from repatria.bundle import tar
 from repatria.bundle.names import part_name
@@ -256,6 +257,7 @@ def _header(told: Object, name: str, part: int, length: int) -> tar.Header:
     )
 
 
+@lru_cache(maxsize=1024)
 def _user_name(name: str | None) -> bytes:
     raw = path_bytes(name or "")
     return b"" if b"\x00" in raw else raw

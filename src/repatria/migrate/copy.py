@@ -10,7 +10,7 @@ from repatria.migrate.ahead import Ahead
 from repatria.migrate.fetching import Fetcher
 from repatria.migrate.filling import Outcome, finding
 from repatria.migrate.line import Line
-from repatria.migrate.plan import Planned, cut
+from repatria.migrate.plan import SMALLEST_CUT, Planned, cut
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.progress import SILENT, Progress
 from repatria.progress import Unit as Counted
@@ -198,7 +198,9 @@ class _Copying:
 
     def _gone_on(self, wanted: Wanted) -> Planned | None:
         told = wanted.object
-        part = self._run.part_of(told.path, self._run.catalogue.fingerprint(told)) if told.size else None
+        if told.size < SMALLEST_CUT:
+            return None
+        part = self._run.part_of(told.path, self._run.catalogue.fingerprint(told))
         if part is None:
             return None
         self._progress.advance(part.end)

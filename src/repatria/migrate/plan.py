@@ -1,13 +1,14 @@
 """Cutting objects into volumes, and the arithmetic of nights: pure; the same input gives the same plan."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from repatria.bundle.volume import (
     CUT_ABOVE,
     END,
     MOST_MEMBERS,
+    SMALLEST_VOLUME,
     largest_part,
     member_overhead,
     member_span,
@@ -18,6 +19,8 @@ from repatria.work.pace import Window
 
 MOST_WASTE = 1 / 32
 """How much of the volumes since the last one that stands alone may stay empty before an object that could be cut."""
+SMALLEST_CUT = SMALLEST_VOLUME // 2
+"""An object of fewer bytes goes whole into any volume, whatever size these had in an earlier run of the bundle."""
 SMALLEST_PART = 64 << 10
 """Bytes of an object that are not worth a member of their own, unless they are its last."""
 LINK_EFFICIENCY = 0.8
@@ -51,7 +54,7 @@ class Planned:
         return self.object.size if self.object.kind is ObjectKind.FILE else 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each of millions of objects, and freezing costs half of the making
 class Slice:
     """What goes into one member."""
 
@@ -122,7 +125,8 @@ class _Cutter:
         opens, self._opens = self._opens, False
         self.members += 1
         self.room = self.room - span if self.members < MOST_MEMBERS else 0
-        return replace(piece, opens=True) if opens else piece
+        piece.opens = opens
+        return piece
 
     def _parts(self, planned: Planned) -> Iterator[Slice]:
         start, part = planned.done, planned.parts + 1
