@@ -258,7 +258,7 @@ def test_a_reader_who_has_enough_is_no_error(shell: Shell, command: str) -> None
 
 
 WITHOUT_NAMELESS_FILES = (
-    "import repatria.cli.output_file as it; it._nameless_files_work = lambda folder: False;"
+    "import repatria.cli.output_file as it; it.open_nameless = lambda folder, mode: None;"
     "import repatria.__main__ as program; program.main()"
 )
 """The program on a file system such as FAT, where no file is without a name."""

@@ -2,7 +2,10 @@
 
 import io
 import os
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repatria.crypt import bech32
+from repatria.crypt import bech32, key_files
 from repatria.crypt.errors import (
     KeyFileError,
     KeyTextError,
@@ -243,6 +246,24 @@ def test_a_key_pair_is_written_once(tmp_path: Path) -> None:
     file.write_text("no folder", encoding="utf-8")
     with pytest.raises(KeyFileError, match="cannot be written"):
         write_key_pair(file / "key", "private\n", "public\n")
+
+
+@pytest.mark.parametrize("at", ["fsync", "link"])
+def test_a_key_is_nowhere_before_it_is_whole(tmp_path: Path, at: str) -> None:
+    """Killed while it is written: no part of a private key stays behind under another name."""
+    program = (
+        "import os, sys; from pathlib import Path; from repatria.crypt.key_files import write_private_files;"
+        f"os.{at} = lambda *given, **more: os.kill(os.getpid(), 9);"
+        "write_private_files({Path('share-1'): b'secret', Path('share-2'): b'secret'})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_written_once_where_no_file_can_be_nameless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_files, "open_nameless", lambda _folder, _mode: None)
+    test_a_key_pair_is_written_once(tmp_path)
 
 
 def test_a_recipient_is_an_ordinary_value() -> None:

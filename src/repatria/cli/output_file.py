@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from repatria.errors import FullError, RefusedError, RepatriaError, UsageError
 from repatria.i18n import _
+from repatria.nameless import give_name, open_nameless
 from repatria.reasons import reason_of
 
 Buffer = bytes | bytearray | memoryview
@@ -75,8 +76,10 @@ def output_file(path: Path, *, private: bool = False) -> Iterator[OutputFile]:
         target = path.resolve()
         mode = target.stat().st_mode if target.exists() else None
         direct = mode is not None and not stat.S_ISREG(mode)
-        aside = None if direct or _nameless_files_work(target.parent) else _beside(target)
-        file = _opened(target, aside, direct)
+        nameless = None if direct else open_nameless(target.parent, 0o666)
+        aside = None if direct or nameless is not None else _beside(target)
+        # Without a buffer: what cannot be written is known at once, and not again when the file is closed.
+        file = io.FileIO(nameless, "w") if nameless is not None else io.FileIO(aside or target, "x" if aside else "w")
     except OSError as error:
         raise UsageError(
             _("{file} cannot be written: {reason}.").format(file=path, reason=reason_of(error)),
@@ -103,28 +106,11 @@ def _beside(target: Path) -> Path:
     return target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
 
 
-def _opened(target: Path, aside: Path | None, direct: bool) -> io.FileIO:
-    """Open without a buffer: what cannot be written is known at once, and not again when the file is closed."""
-    if aside is not None:
-        return io.FileIO(aside, "x")
-    return io.FileIO(target if direct else os.open(target.parent, os.O_WRONLY | os.O_TMPFILE, 0o666), "w")
-
-
-def _nameless_files_work(folder: Path) -> bool:
-    """Return whether a file may be written in `folder` before it has a name; sticks with FAT and NFS cannot do that."""
-    try:
-        os.close(os.open(folder, os.O_WRONLY | os.O_TMPFILE, 0o600))
-    except OSError:
-        return False
-    return Path("/proc/self/fd").is_dir()
-
-
 def _take_place(file: io.FileIO, target: Path) -> None:
     """Give a file without a name that of `target`: by way of another, since linking replaces nothing (open(2))."""
     aside = _beside(target)
     with _removed_on_failure(aside):
-        # Any descriptor makes Python's link follow the link in /proc.
-        os.link(f"/proc/self/fd/{file.fileno()}", aside, src_dir_fd=file.fileno())
+        give_name(file.fileno(), aside)
         aside.rename(target)
 
 

@@ -1,17 +1,20 @@
 """Key files on disk: identities and signers 0600, never over another file; recipients and public keys beside them."""
 
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from repatria.crypt.errors import KeyFileError
 from repatria.crypt.recipient import PassphraseRecipient
 from repatria.crypt.seal import encrypt_stream
 from repatria.crypt.unwrap import Identity
 from repatria.i18n import _
+from repatria.nameless import give_name, open_nameless
 from repatria.reasons import reason_of
 
 MAX_FILE_SIZE = 16 * 1024 * 1024
@@ -81,26 +84,39 @@ def _in_the_way(path: Path) -> KeyFileError:
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     """Write a file that appears whole, and only if nothing has its name; its folder is made if it is not there."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         _make_folder(path.parent)
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            os.link(aside, path)
-        finally:
-            aside.unlink()
+        nameless = open_nameless(path.parent, mode)
+        if nameless is None:
+            _write_by_way_of(path.with_name(f".{path.name}.{secrets.token_hex(4)}.part"), path, data, mode)
+        else:
+            with os.fdopen(nameless, "wb") as file:
+                _write_through(file, data)
+                give_name(nameless, path)
         _sync_folder(path.parent)
     except FileExistsError as error:
         raise _in_the_way(path) from error
     except OSError as error:
         raise KeyFileError(
             _("The key file {file} cannot be written: {reason}.").format(file=path, reason=reason_of(error)),
-            advice=_("Choose a folder that you may write to, on a file system with Unix permissions."),
+            advice=_("Choose a folder with room that you may write to, on a file system with Unix permissions."),
         ) from error
+
+
+def _write_by_way_of(aside: Path, path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _write_through(file, data)
+        os.link(aside, path)
+    finally:
+        aside.unlink()
+
+
+def _write_through(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _make_folder(folder: Path) -> None:
