@@ -95,6 +95,17 @@ def test_data_that_nobody_wants_is_read_over() -> None:
     assert [entry.header.name for entry in walk.entries()] == [b"a", b"b"]
 
 
+def pax(keyword: bytes, value: bytes) -> bytes:
+    """Return a pax header of one record, whatever its value."""
+    record = b" %s=%s\n" % (keyword, value)
+    body = b"%d%s" % (len(record) + len(str(len(record))), record)
+    lead = bytearray(encode(Header(name=b"x", size=len(body))))
+    lead[156:157] = PAX
+    lead[148:156] = b" " * 8
+    lead[148:156] = b"%06o\x00 " % sum(lead)
+    return bytes(lead) + body + bytes(-len(body) % BLOCK)
+
+
 GOOD = archive((Header(name=b"n" * 120, size=5), b"hello"), padding=1024)
 
 
@@ -113,6 +124,7 @@ GOOD = archive((Header(name=b"n" * 120, size=5), b"hello"), padding=1024)
         ("a pax record without a length", GOOD[:BLOCK] + b"xx" + GOOD[BLOCK + 2 :]),
         ("a pax record that is too long", GOOD[:BLOCK] + b"999" + GOOD[BLOCK + 3 :]),
         ("two pax headers", GOOD[: 2 * BLOCK] + GOOD),
+        ("a size of thousands of digits", pax(b"size", b"9" * 5000) + encode(Header(name=b"x")) + END_MARKER),
     ],
 )
 def test_anything_that_the_writer_never_makes_is_refused(what: str, data: bytes) -> None:

@@ -80,6 +80,7 @@ BAD_LINES = {
     "open principal": f'"nom {KEY}',
     "a time that is none": f'nom valid-after="yesterday" {KEY}',
     "a day that is none": f'nom valid-after="20240231" {KEY}',
+    "a day outside of all calendars": f'nom valid-after="00010101" {KEY}',
 }
 
 

@@ -134,6 +134,11 @@ def test_a_truncated_volume(dataset: Dataset) -> None:
     assert dataset.verify().findings == {f"{dataset.bundles[0]}/data/vol-000003.tar.age": "altered"}
 
 
+def test_a_sum_of_thousands_of_digits_is_only_altered(dataset: Dataset) -> None:
+    rewrite(dataset.file(0, layout.BAG_INFO), lambda _data: b"Payload-Oxum: %s.1\n" % (b"9" * 5000))
+    assert dataset.verify(sample=1).findings[f"{dataset.bundles[0]}/{layout.BAG_INFO}"] == "altered"
+
+
 def test_a_truncated_volume_is_noticed_by_a_sample_that_did_not_draw_it(dataset: Dataset) -> None:
     for number in (1, 2, 3):
         rewrite(dataset.file(0, layout.volume_path(number)), lambda data: data[:-1])

@@ -160,5 +160,8 @@ def _timestamp(text: str | None) -> datetime | None:
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError(_("a time is not YYYYMMDD[HHMM[SS]][Z]"))
     digits = text.removesuffix("Z")
-    moment = datetime.strptime(digits, _FORMATS[len(digits)])
-    return moment.replace(tzinfo=UTC) if text.endswith("Z") else moment.astimezone()
+    try:
+        moment = datetime.strptime(digits, _FORMATS[len(digits)])
+        return moment.replace(tzinfo=UTC) if text.endswith("Z") else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(_("a time is not one of the years 1 to 9999")) from error

@@ -15,7 +15,7 @@ from repatria.i18n import _
 from repatria.verify.report import SIGNATURE_FAILED, Verdict, altered, missing, unexpected, unverifiable
 from repatria.verify.seen import Seen
 
-_OXUM = re.compile(rb"^Payload-Oxum: ([0-9]+)\.([0-9]+)$", re.MULTILINE)
+_OXUM = re.compile(rb"^Payload-Oxum: ([0-9]{1,20})\.([0-9]{1,20})$", re.MULTILINE)
 
 
 @dataclass(slots=True)
