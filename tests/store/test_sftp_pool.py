@@ -142,6 +142,34 @@ def test_a_server_that_refuses_more_is_left_in_peace(loans: ExitStack, monkeypat
     assert far.asked == asked + 1
 
 
+def test_a_link_that_was_lost_and_is_back_is_used_as_before(loans: ExitStack) -> None:
+    """All handshakes of a burst fail with the link: that is no server that refuses more and more."""
+    far = Far(round_trip=0.02)
+    pool = Pool(far.connect)
+    for _each in range(2):
+        loans.enter_context(pool.lend(1 << 19))
+    wait_for(lambda: len(pool._loads) == pool._wanted)
+    far.most = 0
+    for line in far.lines:
+        line.alive = False
+    for _each in range(20):
+        with pytest.raises(UnreachableError):
+            pool.borrow()
+    far.most = 1000
+    for _each in range(2):
+        loans.enter_context(pool.lend(1 << 19))
+    wait_for(lambda: len(pool._loads) == pool._wanted)
+
+
+def test_a_burst_of_refusals_is_one(loans: ExitStack) -> None:
+    far = Far(round_trip=0.1, most=1)
+    pool = Pool(far.connect)
+    for _each in range(2):
+        loans.enter_context(pool.lend(1 << 20))
+    wait_for(lambda: far.asked > sftp_pool.AT_ONCE and not pool._starting)
+    assert pool._refusals == 1
+
+
 def test_one_that_broke_is_replaced() -> None:
     far = Far()
     pool = Pool(far.connect)

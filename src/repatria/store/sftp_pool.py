@@ -164,6 +164,8 @@ class Pool:
             raise
         with self._change:
             self._starting -= 1
+            if not self._loads:  # the link was lost and is back: what was refused meanwhile says nothing of the server
+                self._refusals, self._calm_until = 0, 0.0
             self._loads[connection] = weight
             self._aim(overlapping=False, listing=listing)
             self._change.notify_all()
@@ -208,6 +210,8 @@ class Pool:
 
     def _refused(self, error: Exception) -> None:
         with self._change:
+            if time.monotonic() < self._calm_until:
+                return  # of the same burst as one before
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._refusals)
             self._refusals += 1
             self._calm_until = time.monotonic() + pause
