@@ -374,14 +374,21 @@ def test_a_listing_that_breaks_after_copying_began_copies_nothing_twice(
     assert verify(job.target, job.state) == []
 
 
-def test_a_first_contact_that_fails_is_told_at_once(job: Job, source: Watched) -> None:
+def test_a_first_contact_that_fails_is_told_after_a_minute(
+    job: Job, source: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = itertools.count()
+
     def edit(_told: Object) -> Object:
+        if next(tried) == 5:
+            monkeypatch.setattr(copying, "FIRST_CONTACT_SECONDS", 0.0)
         raise UnreachableError("no route", role=Role.SOURCE)
 
     source.edit = edit
     with pytest.raises(UnreachableError) as caught:
         job.run()
     assert caught.value.code == 4
+    assert next(tried) > 5
 
 
 def test_when_patience_is_over_it_is_said_what_is_safe_and_why(job: Job, source: Watched) -> None:

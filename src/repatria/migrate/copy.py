@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from repatria.errors import StoppedError, StoreError
 from repatria.i18n import _, ngettext
@@ -27,6 +27,9 @@ _PAGE = 500
 """Objects looked at, at a time, while there is nothing else to do: S3 lists 1,000 in one reply."""
 _FIRST_LOOK = 0.25
 """Seconds that a listing may take before the first bytes are asked for; the rest of it is looked at meanwhile."""
+FIRST_CONTACT_SECONDS = 60.0
+"""How long a source is waited for that has told of nothing yet: a bad link gets through in that time, a wrong address
+is to be told soon."""
 _LAST_SECONDS = 8.0
 """How long a stop waits for volumes in flight; what is not at the target then is settled by the next run."""
 
@@ -113,15 +116,19 @@ class _Copying:
 
     def to_the_end(self) -> CopyResult:
         """Copy, bury, finish."""
-        attempt = self._patience.attempt()
+        begun, attempt = time.monotonic(), self._patience.attempt()
+        contact = replace(self._patience, seconds=FIRST_CONTACT_SECONDS).attempt()
         while True:
             try:
                 self._copy_listed()
                 break
             except TRANSIENT as error:  # only a listing's: units wait for their link themselves
-                if not any(self._listed.values()):
+                if any(self._listed.values()):
+                    attempt.pause(error)
+                elif time.monotonic() - begun < FIRST_CONTACT_SECONDS:
+                    contact.pause(error)
+                else:
                     raise
-                attempt.pause(error)
         self._copy_again()
         self._bury_unseen()
         result = self._result
