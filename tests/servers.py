@@ -16,8 +16,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -25,6 +26,8 @@ import pytest
 BUCKET = "coffre"
 ACCESS_KEY = "testkey"
 SECRET_KEY = "testsecret"
+CEPH_KEYS = ("REPATRIATEST", "repatria-test-secret")
+"""Of the user that the Ceph gateway is made with."""
 PATIENCE = 60.0
 """Seconds that a server may take to answer for the first time."""
 
@@ -43,6 +46,15 @@ class Server:
     """Where its objects lie on this machine's disk as files, None if nowhere."""
     process: int
     """Its process id."""
+    port: int
+    """Where it listens on loopback."""
+
+    def through(self, port: int) -> "Server":
+        """Return the same server, reached through another port of loopback: that of a proxy or of a bad link."""
+        if self.endpoint is not None:
+            return replace(self, endpoint=f"http://127.0.0.1:{port}")
+        known = f"-oHostKeyAlias=[127.0.0.1]:{self.port}"
+        return replace(self, env={"REPATRIA_SSH": f"{self.env['REPATRIA_SSH']} -p {port} {known}"})
 
     def use(self, monkeypatch: pytest.MonkeyPatch) -> "Server":
         """Set this process's environment so that stores find credentials and configuration."""
@@ -122,9 +134,8 @@ def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     command: list[str | Path] = [tool("rclone"), "serve", "s3", data, "--addr", f"127.0.0.1:{port}", "--auth-key"]
     command += [f"{ACCESS_KEY},{SECRET_KEY}", "--config", folder / "none.conf"]
     with running(command, folder / "log", lambda: answers(port)) as process:
-        yield Server(
-            f"s3://{BUCKET}", f"http://127.0.0.1:{port}", "test", aws_environment(folder), data / BUCKET, process
-        )
+        endpoint = f"http://127.0.0.1:{port}"
+        yield Server(f"s3://{BUCKET}", endpoint, "test", aws_environment(folder), data / BUCKET, process, port)
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +155,31 @@ def moto_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         )
         client.create_bucket(Bucket=BUCKET)
         client.close()
-        yield Server(f"s3://{BUCKET}", endpoint, "test", aws_environment(folder), None, process)
+        yield Server(f"s3://{BUCKET}", endpoint, "test", aws_environment(folder), None, process, port)
+
+
+@pytest.fixture(scope="session")
+def ceph_s3(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """S3 by a genuine Ceph gateway: atomic conditions, Object Lock, no check of SHA-256. It takes a minute to start."""
+    absent = [program for program in ("ceph-mon", "ceph-osd", "radosgw") if shutil.which(program) is None]
+    if absent or os.geteuid() != 0:
+        pytest.skip(f"not installed, or not root: {', '.join(absent)}; the Ceph gateway is not tested")
+    folder = tmp_path_factory.mktemp("ceph")
+    script = shared / "bench" / "ceph-rgw.sh"
+    port = free_port()
+    try:
+        subprocess.run([script, "start", folder / "store", str(port)], check=True, capture_output=True, timeout=240)
+        endpoint = f"http://127.0.0.1:{port}"
+        environment = aws_environment(folder, *CEPH_KEYS)
+        client = boto3.client(
+            "s3", "us-east-1", endpoint_url=endpoint, aws_access_key_id=CEPH_KEYS[0], aws_secret_access_key=CEPH_KEYS[1]
+        )
+        client.create_bucket(Bucket=BUCKET)
+        client.close()
+        process = int((folder / "store" / "radosgw.pid").read_text())
+        yield Server(f"s3://{BUCKET}", endpoint, "test", environment, None, process, port)
+    finally:
+        subprocess.run([script, "stop", folder / "store"], check=True, capture_output=True, timeout=120)
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +190,7 @@ def other_s3(tmp_path_factory: pytest.TempPathFactory) -> Server:
         pytest.skip("REPATRIA_TEST_S3 names no further S3 service")
     endpoint, bucket, access_key, secret_key = named.split(",")
     environment = aws_environment(tmp_path_factory.mktemp("other"), access_key, secret_key)
-    return Server(f"s3://{bucket}", endpoint, "test", environment, None, os.getpid())
+    return Server(f"s3://{bucket}", endpoint, "test", environment, None, os.getpid(), urlsplit(endpoint).port or 443)
 
 
 @pytest.fixture(scope="session")
@@ -182,7 +217,7 @@ def running_sshd(folder: Path, settings: str = "") -> Iterator[Server]:
     command: list[str | Path] = [daemon, "-D", "-e", "-f", folder / "sshd_config"]
     with running(command, folder / "log", lambda: answers(port)) as process:
         environment = {"REPATRIA_SSH": f"ssh -F {home}/.ssh/config"}
-        yield Server(f"sftp://depot{data}", None, None, environment, data, process)
+        yield Server(f"sftp://depot{data}", None, None, environment, data, process, port)
 
 
 def _ssh_home(folder: Path, port: int) -> Path:
@@ -227,6 +262,9 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
+        self.carried = 0
+        """Bytes of replies, taken from the server; those that nobody waits for any more are among them."""
+        self._counting = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut_after(self, *sizes: int) -> None:
@@ -251,15 +289,29 @@ class CuttingProxy:
             server = socket.create_connection(("127.0.0.1", self._target))
             cut = self._cuts.pop(0) if self._cuts else None
             stall = self._stalls.pop(0) if self._stalls else None
-            threading.Thread(target=self._forward, args=(client, server, None, None), daemon=True).start()
-            threading.Thread(target=self._forward, args=(server, client, cut, stall), daemon=True).start()
+            threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._reply, args=(server, client, cut, stall), daemon=True).start()
+
+    def _reply(self, server: socket.socket, client: socket.socket, cut: int | None, stall: int | None) -> None:
+        def count(size: int) -> None:
+            with self._counting:
+                self.carried += size
+
+        self._forward(server, client, cut, stall, count)
 
     @staticmethod
-    def _forward(source: socket.socket, sink: socket.socket, left: int | None, stall: int | None) -> None:
+    def _forward(
+        source: socket.socket,
+        sink: socket.socket,
+        left: int | None = None,
+        stall: int | None = None,
+        count: Callable[[int], None] = lambda size: None,
+    ) -> None:
         sent = 0
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16 if left is None else min(left, 1 << 16)):
                 sent += len(data)
+                count(len(data))
                 if stall is None or sent < stall:
                     sink.sendall(data)
                 left = None if left is None else left - len(data)
