@@ -221,7 +221,8 @@ class _Copying:
     def _copy_again(self) -> None:
         """Copy objects that changed under the copy once more, as they are now."""
         again, self._again = self._again, []
-        self._fill(each for planned in again if (each := self._as_now(planned)) is not None)
+        if again:
+            self._fill(each for planned in again if (each := self._as_now(planned)) is not None)
 
     def _as_now(self, planned: Planned) -> Planned | None:
         try:

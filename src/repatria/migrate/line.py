@@ -8,7 +8,7 @@ before it are proven, so that no object ends in a volume that is safe while one 
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -70,8 +70,9 @@ class Line:
             self._filler.put(Full(last))
             self._volume = None
         self._filler.put(None)
-        while not all(each.done() for each in self._under_way):
-            self._take_turn()
+        self._hand_over()
+        while wait(self._under_way, timeout=_GLANCE, return_when=FIRST_EXCEPTION).not_done:
+            self._take_turn(0.0)
         self._raise_failure()
 
     def outcomes(self) -> Iterator[Outcome]:
