@@ -33,8 +33,11 @@ class Measure:
     seconds: float
     cpu_seconds: float
     peak_mib: float
+    """Of all its processes together."""
     code: int
     output: str = field(repr=False, default="")
+    largest_child_mib: float = 0.0
+    """The most that one process below it ever held."""
 
 
 def free_port() -> int:
@@ -110,16 +113,21 @@ def measured(command: Sequence[str], environment: Mapping[str, str], folder: Pat
         process = subprocess.Popen(
             command, env={**os.environ, **environment}, cwd=folder, stdout=output, stderr=subprocess.STDOUT
         )
-        peak = 0.0
+        peak, largest = 0.0, 0.0
+        spent: dict[int, float] = {}
         while process.poll() is None:
-            peak = max(peak, sum(map(_resident_mib, _with_children(process.pid))))
+            family = list(_with_children(process.pid))
+            spent |= {member: seconds for member in family if (seconds := _processor_seconds(member))}
+            peak = max(peak, sum(_resident_mib(member) for member in family))
+            largest = max([largest, *(_resident_mib(member, "VmHWM") for member in family[1:])])
             time.sleep(0.05)
         seconds = time.monotonic() - begun
         output.seek(0)
         text = output.read()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
-    return Measure(seconds, cpu, peak, process.returncode, text)
+    waited_for = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+    # Children of a fork server are waited for by nobody here: of those, what was seen last counts.
+    return Measure(seconds, max(waited_for, sum(spent.values())), peak, process.returncode, text, largest)
 
 
 def _with_children(process: int) -> Iterator[int]:
@@ -133,13 +141,22 @@ def _with_children(process: int) -> Iterator[int]:
             yield from _with_children(int(child))
 
 
-def _resident_mib(process: int) -> float:
+def _processor_seconds(process: int) -> float:
+    """Return what a process itself has spent; 0 once it has ended."""
+    try:
+        facts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_mib(process: int, line: str = "VmRSS") -> float:
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
         return 0.0
-    lines = [line for line in status.splitlines() if line.startswith("VmRSS")]
-    return int(lines[0].split()[1]) / 1024 if lines else 0.0
+    found = [text for text in status.splitlines() if text.startswith(line)]
+    return int(found[0].split()[1]) / 1024 if found else 0.0
 
 
 def _rclone() -> list[str]:
