@@ -64,7 +64,7 @@ def test_a_page_read_badly_is_read_again_and_the_better_reading_is_kept() -> Non
 
 
 def reading(*words: Word) -> Reading:
-    return Reading(Look("plain", 1.0), words, 0.0)
+    return Reading(Look("plain", 1.0), words, 0.0, BLANK.grey)
 
 
 NOTHING = reading()
@@ -146,14 +146,14 @@ def test_the_first_look_brings_letters_to_the_size_that_engines_read_best(sheet:
 
 
 def test_a_second_look_corrects_the_size_by_the_words_that_were_seen() -> None:
-    first = Reading(Look("flattened", 1.0), tuple(words_of(60.0, "mot", height=54.0)), 0.0)
+    first = Reading(Look("flattened", 1.0), tuple(words_of(60.0, "mot", height=54.0)), 0.0, BLANK.grey)
     factors = {look.factor for look in more_looks(SHEET, first) if look.preparation == "flattened"}
     assert factors == {0.5}
 
 
 def test_dark_pages_are_also_read_as_negatives() -> None:
     def preparations(sheet: Sheet) -> set[str]:
-        return {look.preparation for look in more_looks(sheet, Reading(first_look(sheet), (), 0.0))}
+        return {look.preparation for look in more_looks(sheet, Reading(first_look(sheet), (), 0.0, BLANK.grey))}
 
     dark = Sheet(255 - SHEET.grey, 150.0, dpi_known=True)
     assert "inverted" in preparations(dark)

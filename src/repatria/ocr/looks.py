@@ -6,7 +6,7 @@ engine is surest of most characters is kept. Looks are values, the choice is ari
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
@@ -73,6 +73,8 @@ class Reading:
     look: Look
     words: tuple[Word, ...]
     skew: float
+    prepared: Grey = field(repr=False, compare=False)
+    """The straight page as the engine was given it."""
 
     @property
     def confidence(self) -> float:
@@ -145,7 +147,7 @@ def take(sheet: Sheet, look: Look, engine: Engine) -> Reading:
     words = engine.read(Image.fromarray(prepared), READING_DPI, look.layout)
     across = prepared.shape[1] / sheet.grey.shape[1]
     down = prepared.shape[0] / sheet.grey.shape[0]
-    return Reading(look, tuple(_scaled(word, across, down) for word in words), skew)
+    return Reading(look, tuple(_scaled(word, across, down) for word in words), skew, prepared)
 
 
 def _upright(sheet: Sheet, engine: Engine) -> tuple[Sheet, int, list[Reading]]:
@@ -193,11 +195,18 @@ def _suspicions(sheet: Sheet, best: Reading) -> Iterator[str]:
         return
     if _runs_downwards(best.words):
         yield "sideways"
-    flat = flattened(resized(sheet.grey, best.look.factor))
-    across, down = flat.shape[1] / sheet.grey.shape[1], flat.shape[0] / sheet.grey.shape[0]
-    words = [_scaled(word, 1 / across, 1 / down) for word in best.words]
-    straight = turned(flat, best.skew) if best.skew else flat
+    straight = _straight(sheet, best)
+    across, down = sheet.grey.shape[1] / straight.shape[1], sheet.grey.shape[0] / straight.shape[0]
+    words = [_scaled(word, across, down) for word in best.words]
     yield from condition_flags(straight, words, best.confidence, best.skew)
+
+
+def _straight(sheet: Sheet, reading: Reading) -> Grey:
+    """Return the page as `reading` saw it, flattened."""
+    if reading.look.preparation == "flattened":
+        return reading.prepared
+    flat = flattened(resized(sheet.grey, reading.look.factor))
+    return turned(flat, reading.skew) if reading.skew else flat
 
 
 def _is_blank(sheet: Sheet) -> bool:
