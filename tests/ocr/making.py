@@ -74,6 +74,9 @@ class FakeEngine:
 class FakeChoice(EngineChoice):
     """Opens the fake where pages are worked; travels there like the real choice."""
 
+    def here(self) -> EngineChoice:
+        return self
+
     def open(self) -> Engine:
         return FakeEngine()
 

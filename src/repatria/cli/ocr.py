@@ -14,6 +14,7 @@ from repatria.cli.ocr_archive import Archive, Given, described, named, refuse_wi
 from repatria.cli.ocr_report import show_result
 from repatria.cli.ocr_watch import rhythm_of, watch
 from repatria.cli.output import Output
+from repatria.cli.worker_options import workers_of
 from repatria.errors import worst
 from repatria.i18n import _
 
@@ -72,7 +73,10 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         workers: Annotated[
-            int | None, typer.Option("--workers", min=1, metavar="N", help=_("Pages read side by side."))
+            str | None,
+            typer.Option(
+                "--workers", metavar="N|URI", help=_("Pages read side by side; or a Dask cluster, dask://HOST:PORT.")
+            ),
         ] = None,
         endpoint: Annotated[str | None, typer.Option("--endpoint", metavar="URL", help=_("S3 endpoint."))] = None,
         profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help=_("AWS profile."))] = None,
@@ -138,14 +142,15 @@ def _digitise(out: Output, archive: Archive, wishes: "Wishes", settings: "Settin
     return code
 
 
-def _wishes(out: Output, archive: Archive, *, again: bool, split: bool, workers: int | None) -> "Wishes":
+def _wishes(out: Output, archive: Archive, *, again: bool, split: bool, workers: str | None) -> "Wishes":
     """Choose the engine and read the bordereau, before any work."""
     from repatria.ocr.batch import Wishes
     from repatria.ocr.engine import choose_engine, languages_of
 
+    side_by_side, cluster = workers_of(workers)
     engine = choose_engine(languages_of(archive.languages))
     bordereau = read_bordereau(out, archive.bordereau) if archive.bordereau is not None else None
-    wishes = Wishes(engine, archive.fonds, bordereau, again, split)
+    wishes = Wishes(engine, archive.fonds, bordereau, again, split, cluster=cluster)
     if not engine.in_memory:
         out.warn(_("This engine exchanges pages in files; they are kept in memory (/dev/shm), never on a disk."))
-    return wishes if workers is None else replace(wishes, workers=workers)
+    return wishes if side_by_side is None else replace(wishes, workers=side_by_side)

@@ -19,7 +19,9 @@ from repatria.ocr.reading import Reader, ReadScan, Trouble
 from repatria.ocr.seen import SeenScans
 from repatria.ocr.shelving import Finished, Shelving, version_of
 from repatria.work.bundling import BundleRun
+from repatria.work.cluster import ClusterAddress
 from repatria.work.patience import Patience
+from repatria.work.stop import Reason
 
 MOST_BYTES_AT_ONCE = min(1 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 16)
 """Of the scans that are read side by side; one that is larger is read alone. Pictures and PDF take as much again, and
@@ -46,7 +48,9 @@ class Wishes:
     split: bool = False
     """Read spreads as two pages."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    """Pages read side by side."""
+    """Pages read side by side on this machine."""
+    cluster: ClusterAddress | None = None
+    """Where pages are read instead: as many side by side as its workers can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +154,17 @@ class Batch:
 
     def _read_all(self, works: Iterable[Work | None], shelving: Shelving) -> None:
         """Read scans side by side, as many as memory allows, and shelve each in its turn."""
-        threads = ThreadPoolExecutor(self._wishes.workers + 1, thread_name_prefix="scan")
+        threads = ThreadPoolExecutor(self._reader.pages.side_by_side + 1, thread_name_prefix="scan")
         under_way: deque[tuple[int, Future[_Outcome]]] = deque()
         try:
             for work in works:
                 if work is None:
-                    self._collect(under_way, shelving, _AHEAD * self._wishes.workers, MOST_BYTES_AT_ONCE)
+                    self._collect(under_way, shelving, _AHEAD * self._reader.pages.side_by_side, MOST_BYTES_AT_ONCE)
                     if shelving.is_due:
                         shelving.save()
                     continue
                 size = work.scan.object.size
-                self._collect(under_way, shelving, _AHEAD * self._wishes.workers, MOST_BYTES_AT_ONCE - size)
+                self._collect(under_way, shelving, _AHEAD * self._reader.pages.side_by_side, MOST_BYTES_AT_ONCE - size)
                 under_way.append((size, threads.submit(self._read_one, work)))
             self._collect(under_way, shelving, 0, 0)
         except BaseException:
@@ -263,6 +267,8 @@ class Batch:
             "Nothing is lost. {count} documents of this run are safe; run the same command again to go on.",
             self._safe,
         ).format(count=f"{self._safe:,}")
+        if self._patience.stop.reason is Reason.LINK:
+            sentence = f"{error.message} {sentence}"
         return type(error)(sentence, advice=error.advice, public=error.public)
 
 

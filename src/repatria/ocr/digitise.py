@@ -1,7 +1,6 @@
 """Digitising: scans become documents in an archive's bundle; each finished document is safe, whatever happens next."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,8 @@ from pathlib import Path
 from repatria.i18n import _
 from repatria.ocr.batch import Batch, Counts, Taken, Wishes, Work
 from repatria.ocr.bordereau import Entry
+from repatria.ocr.hands import PageHands, cluster_hands, local_hands
 from repatria.ocr.intake import list_scans, shelves
-from repatria.ocr.isolation import Children
 from repatria.ocr.page_journal import PageJournal
 from repatria.ocr.reading import Reader
 from repatria.ocr.reconciling import reconcile
@@ -110,16 +109,20 @@ def open_batch(
     progress: Progress = SILENT,
     taken: Callable[[Taken], None] = lambda _taken: None,
 ) -> Iterator[OpenedBatch]:
-    """Open what reads scans into the bundle of `run`: child processes, threads."""
+    """Open what reads scans into the bundle of `run`: child processes, threads, a cluster.
+
+    UsageError if the cluster that is wished for cannot be used.
+    """
     with ExitStack() as stack:
-        children = stack.enter_context(Children())
-        pages = ThreadPoolExecutor(wishes.workers, thread_name_prefix="page")
-        stack.callback(pages.shutdown, wait=True, cancel_futures=True)
+        here = stack.enter_context(local_hands(wishes.workers))
+        pages: PageHands = here
+        if wishes.cluster is not None:
+            pages = stack.enter_context(cluster_hands(wishes.cluster, wishes.engine, patience))
         counted = Counted(progress)
         reader = Reader(
             engine=wishes.engine,
+            here=here,
             pages=pages,
-            children=children,
             journal=journal,
             stop=patience.stop,
             again=wishes.again,

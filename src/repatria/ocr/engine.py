@@ -79,6 +79,10 @@ class EngineChoice:
         """Whether pages reach the engine without any file."""
         return self.kind == "tesserocr"
 
+    def here(self) -> "EngineChoice":
+        """Return the choice for these languages on this machine, which may not be the one that chose; UsageError."""
+        return choose_engine(self.languages)
+
     def open(self) -> Engine:
         """Load the models, in the process that calls."""
         os.environ["OMP_THREAD_LIMIT"] = "1"

@@ -38,6 +38,8 @@ class Ending(StrEnum):
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
     RAISED = "raised"
+    WORKERS_LOST = "workers lost"
+    """On a cluster: whole workers, one after another."""
 
 
 class IsolationError(Exception):
@@ -47,6 +49,9 @@ class IsolationError(Exception):
         super().__init__(f"{ending}: {reason}")
         self.ending = ending
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type["IsolationError"], tuple[Ending, str]]:
+        return type(self), (self.ending, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

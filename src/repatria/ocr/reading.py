@@ -1,17 +1,16 @@
 """From one scan to its documents: pages read side by side in child processes, what fails costs itself only."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from repatria.errors import FindingsError
 from repatria.i18n import _
 from repatria.ocr.document import Derived, DocumentTask, derive
 from repatria.ocr.engine import EngineChoice
+from repatria.ocr.hands import LocalHands, PageHands, PageWork
 from repatria.ocr.intake import Inspection, Shelf, inspect
-from repatria.ocr.isolation import Children, Ending, IsolationError
+from repatria.ocr.isolation import Ending, IsolationError
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.page import PageTask, ReadPage, Side, picture_page, read_page
 from repatria.ocr.page_journal import PageJournal
@@ -20,9 +19,6 @@ from repatria.ocr.picture import UnreadablePageError
 from repatria.ocr.words import PageText
 from repatria.paper.separator import SeparatorCode
 from repatria.work.stop import Reason, StopSignal
-
-Given = TypeVar("Given")
-Made = TypeVar("Made")
 
 PAGE_SECONDS = 180.0
 INSPECTION_SECONDS = 60.0
@@ -75,10 +71,10 @@ class Reader:
     """Reads scans; its methods may be called from several threads, one for each scan under way."""
 
     engine: EngineChoice
-    pages: Executor
-    """Runs what is done with single pages."""
-    children: Children
-    """A child process for each of that executor's threads."""
+    here: LocalHands
+    """Inspects scans and makes documents."""
+    pages: PageHands
+    """Works pages: the same hands, or a cluster's."""
     journal: PageJournal
     stop: StopSignal = field(default_factory=StopSignal)
     again: bool = False
@@ -97,7 +93,7 @@ class Reader:
         """
         shared = SharedBytes.of(data)
         try:
-            inspection = self._call(inspect, shared, INSPECTION_SECONDS)
+            inspection = self.here.call(inspect, shared, INSPECTION_SECONDS)
             self.inspected(len(inspection.frames))
             return self._read_pages(shared, sha256, inspection, shelf)
         except (FindingsError, IsolationError) as error:
@@ -109,20 +105,22 @@ class Reader:
     def give_up(self) -> None:
         """End what is under way: every call of `read` raises soon."""
         self.stop.request(Reason.FAILURE)
-        self.children.kill()
+        self.here.kill()
+        self.pages.kill()
 
     def _read_pages(self, shared: SharedBytes, sha256: bytes, inspection: Inspection, shelf: Shelf) -> ReadScan:
         tasks = [
             PageTask(shared, inspection.form, number, frame, self.engine, self.again, self.split)
             for number, frame in enumerate(inspection.frames, 1)
         ]
-        futures = [self.pages.submit(self._read_page, sha256, task) for task in tasks]
-        try:
-            results = [future.result() for future in futures]
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
+        with self.pages.at(shared) as work:
+            futures = [self.pages.threads.submit(self._read_page, work, sha256, task) for task in tasks]
+            try:
+                results = [future.result() for future in futures]
+            except BaseException:
+                for future in futures:
+                    future.cancel()
+                raise
         troubles = tuple(trouble for _sides, trouble in results if trouble is not None)
         if not any(sides for sides, _trouble in results):
             return ReadScan(troubles=troubles)
@@ -135,29 +133,24 @@ class Reader:
         separators = tuple(page.side.separator for page in worked if page.side.separator is not None)
         return ReadScan(documents, separators, troubles)
 
-    def _read_page(self, sha256: bytes, task: PageTask) -> tuple[tuple[ReadPage, ...], Trouble | None]:
-        """Work one page, in a thread of the executor; of a page that ends the engine, keep the picture."""
+    def _read_page(self, work: PageWork, sha256: bytes, task: PageTask) -> tuple[tuple[ReadPage, ...], Trouble | None]:
+        """Work one page, in a thread of the hands; of a page that ends the engine, keep the picture."""
         self.stop.raise_if_requested()
         known = self.journal.known(sha256, task)
         try:
-            sides = self.children.call(read_page, replace(task, known=known), PAGE_SECONDS)
+            sides = work(read_page, replace(task, known=known), PAGE_SECONDS)
             if not known:
                 self.journal.keep(sha256, task, tuple(page.side for page in sides))
         except UnreadablePageError as error:
             return (), Trouble(reason_of(error), task.number)
         except IsolationError as error:
             self.stop.raise_if_requested()
-            return self._picture_of(task), Trouble(reason_of(error), task.number)
+            sides = () if error.ending is Ending.WORKERS_LOST else _picture_of(work, task)
+            return sides, Trouble(reason_of(error), task.number)
         else:
             return sides, None
         finally:
             self.advanced(1)
-
-    def _picture_of(self, task: PageTask) -> tuple[ReadPage, ...]:
-        try:
-            return self.children.call(picture_page, task, PAGE_SECONDS)
-        except (UnreadablePageError, IsolationError):
-            return ()
 
     def _documents(
         self, shared: SharedBytes, inspection: Inspection, worked: Sequence[ReadPage], shelf: Shelf
@@ -183,11 +176,14 @@ class Reader:
             engine=self.engine.version,
             made=datetime.now(UTC),
         )
-        return self._call(derive, task, DERIVING_SECONDS + DERIVING_SECONDS_A_PAGE * len(pages))
+        return self.here.call(derive, task, DERIVING_SECONDS + DERIVING_SECONDS_A_PAGE * len(pages))
 
-    def _call(self, function: Callable[[Given], Made], unit: Given, seconds: float) -> Made:
-        future: Future[Made] = self.pages.submit(self.children.call, function, unit, seconds)
-        return future.result()
+
+def _picture_of(work: PageWork, task: PageTask) -> tuple[ReadPage, ...]:
+    try:
+        return work(picture_page, task, PAGE_SECONDS)
+    except (UnreadablePageError, IsolationError):
+        return ()
 
 
 def reason_of(error: FindingsError | IsolationError) -> str:
@@ -198,6 +194,7 @@ def reason_of(error: FindingsError | IsolationError) -> str:
         Ending.CRASHED: _("Its decoder or the engine crashed on it; the file may be damaged or hostile."),
         Ending.TIMED_OUT: _("It took longer than a page may take, and was given up."),
         Ending.OUT_OF_MEMORY: _("It needs more memory than a page may have."),
+        Ending.WORKERS_LOST: _("Worker after worker of the cluster ended while it read it; it was given up."),
         Ending.RAISED: _("It could not be read ({reason}).").format(reason=error.reason),
     }[error.ending]
 

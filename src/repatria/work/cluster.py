@@ -1,0 +1,304 @@
+"""The seam to Dask: units of work on a cluster of machines, where one machine is not enough.
+
+`Cluster.call` runs an importable function of a plain value on whichever worker is free, and waits for what it returns.
+Dask's scheduler decides where, and runs a unit again whose worker died. What travels holds plaintext, so it travels
+over TLS or not beyond this machine, no worker may spill it to a disk, and none may show it in a log (`cluster_worker`).
+"""
+
+import ipaddress
+import logging
+import re
+import socket
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Executor, Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from repatria.errors import StoppedError, UnreachableError, UsageError
+from repatria.i18n import _
+from repatria.work.cluster_worker import (
+    Outfit,
+    Refused,
+    Returned,
+    Unfit,
+    Veiled,
+    WorkerFacts,
+    as_given,
+    facts_of,
+    worked,
+)
+from repatria.work.patience import Patience
+from repatria.work.stop import Reason
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed import Future as DaskFuture
+
+Made = TypeVar("Made")
+Held: TypeAlias = "DaskFuture[Veiled]"
+"""A value that is on the cluster."""
+
+DEFAULT_PORT = 8786
+_ADDRESS = re.compile(r"dask://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#\[\]@]+)(?::(?P<port>\d{1,5}))?/?")
+_SECONDS_TO_ANSWER = 10.0
+_GLANCE = 0.5
+"""Seconds between two looks at whether a stop was asked for, while a unit is waited for."""
+_SECONDS_BETWEEN_COUNTS = 2.0
+"""How often the scheduler is asked, at most, whether it has any workers."""
+
+
+class WorkersLostError(Exception):
+    """Worker after worker ended while it worked on this unit, as many as the scheduler allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAddress:
+    """Where a Dask scheduler listens."""
+
+    host: str
+    port: int = DEFAULT_PORT
+
+    def __str__(self) -> str:
+        return f"dask://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nothing that is said to it leaves this machine."""
+        return _is_loopback(self.host)
+
+
+def parse_address(text: str) -> ClusterAddress:
+    """Return the address of `dask://HOST:PORT`; UsageError for anything else."""
+    match = _ADDRESS.fullmatch(text)
+    port = int(match["port"] or DEFAULT_PORT) if match else 0
+    if match is None or not 0 < port < 1 << 16:
+        raise UsageError(
+            _("{text} is no address of a Dask scheduler.").format(text=text),
+            advice=_("Give it as dask://HOST:PORT, for example dask://10.0.0.5:8786."),
+        )
+    return ClusterAddress(match["host"].strip("[]"), port)
+
+
+def require_dask() -> None:
+    """Raise UsageError if Dask is not installed."""
+    try:
+        import distributed  # noqa: F401 -- whether it is there is the question
+    except ImportError as error:
+        raise UsageError(
+            _("The part that works on several machines is not installed."),
+            advice=_("Install it from Repatria's own folder: pip install '.[dask]'"),
+        ) from error
+
+
+@contextmanager
+def open_cluster(address: ClusterAddress, outfit: Outfit, patience: Patience) -> Iterator["Cluster"]:
+    """Connect to a scheduler, and check every worker that it has.
+
+    UsageError if Dask is not installed, the scheduler does not answer or has no worker, data would travel in the
+    clear, or a worker cannot take part.
+    """
+    require_dask()
+    import dask
+    from distributed import Client
+
+    _quieten()
+    # What a scan weighs is known, and it is sent once.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "8 GiB"})
+    secured = _is_tls_configured()
+    if not secured and not address.is_loopback:
+        raise UsageError(
+            _(
+                "{address} is not on this machine, and Dask has no TLS certificates: pages would travel in the clear."
+            ).format(address=address),
+            advice=_(
+                "Name them in Dask's configuration (distributed.comm.tls), here, at the scheduler and at workers."
+            ),
+        )
+    _require_answer(address)
+    scheme = "tls" if secured else "tcp"
+    try:
+        client = Client(
+            str(address).replace("dask", scheme, 1), timeout=_SECONDS_TO_ANSWER, set_as_default=False, name="repatria"
+        )
+    except (OSError, ImportError, RuntimeError) as error:
+        raise _no_answer(address, type(error).__name__) from error
+    try:
+        cluster = Cluster(client, address, outfit, patience)
+        if not secured:
+            cluster.require_loopback()
+        cluster.require_fit_workers()
+        yield cluster
+    finally:
+        with suppress(OSError, TimeoutError):
+            client.close(timeout=_SECONDS_TO_ANSWER)
+
+
+class Cluster:
+    """The workers of one scheduler; `call` and `holding` from several threads."""
+
+    def __init__(self, client: "Client", address: ClusterAddress, outfit: Outfit, patience: Patience) -> None:
+        self._client = client
+        self._address = address
+        self._outfit = outfit
+        self._patience = patience
+        self._executor: Executor = client.get_executor(pure=False)
+        self._counted = (0.0, True)
+
+    @property
+    def threads(self) -> int:
+        """How many units the workers run at once now."""
+        return int(self._client.scheduler_info(n_workers=0)["total_threads"])
+
+    @contextmanager
+    def holding(self, value: object) -> Iterator[Held]:
+        """Hold a value on the cluster, for several calls; it travels to each worker that needs it once.
+
+        The scheduler keeps it, too: a worker that dies with it costs nothing but its way to the next one.
+        """
+        held = self._client.submit(as_given, Veiled(value), pure=False)
+        try:
+            yield held
+        finally:
+            held.release()
+
+    def call(self, function: Callable[..., Made], unit: object, *held: Held) -> Made:
+        """Return `function(unit, *what is held)` from a worker; raise what it raised there.
+
+        WorkersLostError if workers die of it; StoppedError (8) if the scheduler is lost, no worker is left for longer
+        than patience lasts, or one that joined meanwhile cannot take part.
+        """
+        given: tuple[Any, ...] = held  # Dask puts the values in their place
+        future = self._executor.submit(worked, Veiled((self._outfit, function, unit)), *given)
+        try:
+            result = self._awaited(future).value
+        finally:
+            future.cancel()
+        match result:
+            case Returned():
+                made: Made = result.value
+                return made
+            case Refused():
+                raise result.error
+            case Unfit():
+                raise self._ended(self._outfit.fault_of(result.facts))
+        raise TypeError(type(result).__name__)
+
+    def require_loopback(self) -> None:
+        """Refuse a scheduler that other machines can reach without TLS, and workers elsewhere."""
+        told = self._client.scheduler_info()
+        for listening in exposed([told["address"], *told["workers"]]):
+            raise UsageError(
+                _("{address} is open to other machines without TLS: pages would travel in the clear.").format(
+                    address=listening
+                ),
+                advice=_("Start scheduler and workers with --host 127.0.0.1, or give Dask TLS certificates."),
+            )
+
+    def require_fit_workers(self) -> None:
+        """Refuse a cluster without workers, or with one that cannot take part."""
+        try:
+            self._client.wait_for_workers(1, timeout=_SECONDS_TO_ANSWER)
+        except (TimeoutError, OSError) as error:
+            raise UsageError(
+                _("{address} has no workers.").format(address=self._address), advice=_start_workers(self._address)
+            ) from error
+        told: dict[str, WorkerFacts | Exception] = self._client.run(facts_of, self._outfit, on_error="return")
+        for worker, facts in told.items():
+            if isinstance(facts, Exception):
+                fault = _("The Dask worker {worker} cannot run Repatria ({reason}).").format(
+                    worker=worker, reason=type(facts).__name__
+                )
+            else:
+                fault = self._outfit.fault_of(facts)
+            if fault:
+                raise UsageError(fault, advice=_start_workers(self._address))
+
+    def _awaited(self, future: "Future[Veiled]") -> Veiled:
+        from distributed import KilledWorker
+
+        attempt = self._patience.attempt()
+        while True:
+            try:
+                return future.result(_GLANCE)
+            except TimeoutError:
+                self._patience.stop.raise_if_requested()
+                if self._has_workers():
+                    attempt.succeeded()
+                else:
+                    attempt.pause(UnreachableError(_("{address} has no workers.").format(address=self._address)))
+            except CancelledError as error:
+                self._patience.stop.raise_if_requested()
+                raise self._ended(_("{address} no longer answers.").format(address=self._address)) from error
+            except KilledWorker as error:
+                raise WorkersLostError(str(error.allowed_failures + 1)) from error
+            except Exception as error:  # `worked` returns what goes wrong in a unit: this one did not even begin
+                reason = type(error).__name__
+                raise self._ended(_("A Dask worker cannot run Repatria ({reason}).").format(reason=reason)) from error
+
+    def _has_workers(self) -> bool:
+        asked, answer = self._counted
+        if time.monotonic() - asked > _SECONDS_BETWEEN_COUNTS:
+            answer = bool(self._client.scheduler_info(n_workers=0)["n_workers"])
+            self._counted = (time.monotonic(), answer)
+        return answer
+
+    def _ended(self, reason: str) -> StoppedError:
+        """Ask the whole run to stop, resumably."""
+        error = StoppedError(reason, advice=_("Run the same command again once the cluster is whole."))
+        self._patience.stop.request(Reason.LINK, error)
+        return self._patience.stop.error()
+
+
+def exposed(addresses: Iterable[str]) -> list[str]:
+    """Return those addresses, as Dask writes them (`tcp://127.0.0.1:8786`), that lie beyond this machine."""
+    return [address for address in addresses if not _is_loopback(urlsplit(address).hostname or "")]
+
+
+def _require_answer(address: ClusterAddress) -> None:
+    """Fail at once where nothing listens; Dask itself would try again for as long as it may."""
+    try:
+        socket.create_connection((address.host, address.port), timeout=_SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise _no_answer(address, error.strerror or type(error).__name__) from error
+
+
+def _no_answer(address: ClusterAddress, reason: str) -> UsageError:
+    return UsageError(
+        _("{address} does not answer as a Dask scheduler ({reason}).").format(address=address, reason=reason),
+        advice=_("Start one with: dask scheduler. Without --workers, this machine does the work alone."),
+    )
+
+
+def _start_workers(address: ClusterAddress) -> str:
+    where = f"{'tcp' if address.is_loopback else 'tls'}{str(address).removeprefix('dask')}"
+    return _("Start each worker with this very version of Repatria: {command}").format(
+        command=f"dask worker {where} --no-nanny --memory-limit 0"
+    )
+
+
+def _is_tls_configured() -> bool:
+    from distributed.security import Security
+
+    return bool(Security().get_tls_config_for_role("client")["cert"])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _quieten() -> None:
+    """Let Dask complain to nobody: what this tool says on stderr has rules."""
+    from distributed.versions import VersionMismatchWarning
+
+    for name in ("distributed", "tornado", "tornado.application"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False
+    warnings.simplefilter("ignore", VersionMismatchWarning)  # what must be the same is checked: `Outfit`

@@ -1,0 +1,217 @@
+"""A Dask cluster: what is asked of it before anything travels, and what happens when parts of it die."""
+
+import functools
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import dask
+import pytest
+from distributed.security import Security
+
+from repatria.errors import StoppedError, UsageError
+from repatria.work.cluster import (
+    Cluster,
+    ClusterAddress,
+    WorkersLostError,
+    exposed,
+    open_cluster,
+    parse_address,
+    require_dask,
+)
+from repatria.work.cluster_worker import Outfit, WorkerFacts
+from repatria.work.patience import Patience
+from repatria.work.stop import Reason, StopSignal
+from tests.cluster import DaskCluster, dask_cluster
+
+FACTS = WorkerFacts("tcp://10.0.0.7:40001", "1.2", spills=False, has_nanny=False, equipment="tesseract 5.3.0")
+
+
+def tool(name: str) -> str:
+    return name
+
+
+OUTFIT = Outfit("saw 1", functools.partial(tool, "saw 1"))
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def length(_unit: None, held: bytes) -> int:
+    return len(held)
+
+
+def refuse(_unit: str) -> None:
+    raise UsageError("no", advice="do so")
+
+
+def fail(unit: str) -> None:
+    raise ValueError(unit)
+
+
+def end_worker(_unit: None) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    with dask_cluster(tmp_path_factory.mktemp("dask")) as made:
+        yield made
+
+
+@contextmanager
+def opened(made: DaskCluster, outfit: Outfit = OUTFIT, patience: Patience | None = None) -> Iterator[Cluster]:
+    with open_cluster(made.address, outfit, patience or Patience()) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("dask://10.0.0.5:8787", ClusterAddress("10.0.0.5", 8787)),
+        ("dask://coffre.example.sn", ClusterAddress("coffre.example.sn", 8786)),
+        ("dask://[::1]:9/", ClusterAddress("::1", 9)),
+    ],
+)
+def test_an_address_names_host_and_port(text: str, address: ClusterAddress) -> None:
+    assert parse_address(text) == address
+    assert parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["dask://", "dask://h:0", "dask://h:70000", "dask://h:1/x", "tcp://h:1", "dask://u@h:1"]
+)
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a Dask scheduler"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("facts", "fault"),
+    [
+        (replace(FACTS, version="1.1"), "runs Repatria 1.1, this machine 1.2"),
+        (replace(FACTS, has_nanny=True), "runs under a nanny"),
+        (replace(FACTS, spills=True), "may write what it holds to its disk, in the clear"),
+        (replace(FACTS, equipment=""), "cannot do this work: it has no tesseract 5.3.0"),
+        (replace(FACTS, equipment="tesseract 4.1"), "has tesseract 4.1, this machine tesseract 5.3.0"),
+    ],
+)
+def test_a_worker_that_cannot_take_part_is_told_why(facts: WorkerFacts, fault: str) -> None:
+    outfit = Outfit("tesseract 5.3.0", functools.partial(tool, ""), version="1.2")
+    assert outfit.fits(FACTS)
+    assert not outfit.fault_of(FACTS)
+    assert not outfit.fits(facts)
+    assert fault in outfit.fault_of(facts)
+    assert FACTS.address in outfit.fault_of(facts)
+
+
+def test_without_dask_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError) as refused:
+        require_dask()
+    assert refused.value.code == 2
+    assert refused.value.advice.endswith("pip install '.[dask]'")
+
+
+def test_nothing_travels_to_another_machine_without_tls() -> None:
+    with (
+        pytest.raises(UsageError, match="is not on this machine, and Dask has no TLS certificates"),
+        open_cluster(ClusterAddress("192.0.2.1"), OUTFIT, Patience()),
+    ):
+        pass
+
+
+def test_a_scheduler_that_does_not_answer_is_told_at_once() -> None:
+    with (
+        pytest.raises(UsageError, match=r"dask://127\.0\.0\.1:1 does not answer as a Dask scheduler"),
+        open_cluster(ClusterAddress("127.0.0.1", 1), OUTFIT, Patience()),
+    ):
+        pass
+
+
+def test_what_listens_beyond_this_machine_needs_tls() -> None:
+    within = ["tcp://127.0.0.1:8786", "tcp://[::1]:8786", "tcp://localhost:8786", "inproc://127.0.0.1/1/1"]
+    beyond = [
+        "tcp://192.0.2.1:8786",
+        "tcp://[2001:db8::1]:8786",
+        "tcp://0.0.0.0:8786",
+        "tcp://dask.example.sn:8786",
+        "ucx://",
+    ]
+    assert exposed([*within, *beyond]) == beyond
+
+
+def test_units_run_on_workers_what_goes_wrong_comes_back_and_logs_hold_nothing(scheduler: DaskCluster) -> None:
+    patience = Patience(StopSignal())
+    with scheduler.working(1, threads=2) as (worker,), opened(scheduler, patience=patience) as cluster:
+        assert cluster.threads == 2
+        assert cluster.call(double, 21) == 42
+        with cluster.holding(b"diallo awa" * 1000) as held:
+            assert [cluster.call(length, None, held) for _each in range(2)] == [10_000] * 2
+        with pytest.raises(UsageError) as refused:
+            cluster.call(refuse, "diallo awa")
+        assert refused.value.advice == "do so"
+        with pytest.raises(ValueError, match="diallo awa"):
+            cluster.call(fail, "diallo awa")
+        assert "diallo" not in worker.log.read_text() + scheduler.log.read_text()
+        patience.stop.at(time.time() + 0.2)
+        with pytest.raises(StoppedError):
+            cluster.call(time.sleep, 2.0)
+
+
+def test_a_unit_that_ends_its_workers_is_given_up_and_where_none_is_left_the_run_stops_resumably(
+    scheduler: DaskCluster,
+) -> None:
+    patience = Patience(seconds=0.5, first_pause=0.1)
+    with scheduler.working(2), opened(scheduler, patience=patience) as cluster:
+        with pytest.raises(WorkersLostError):
+            cluster.call(end_worker, None)
+        with pytest.raises(StoppedError, match=r"has no workers\. It was waited for in vain") as stopped:
+            cluster.call(double, 21)
+    assert stopped.value.code == 8
+
+
+def test_a_worker_that_joins_later_takes_part_unless_it_is_unfit(scheduler: DaskCluster) -> None:
+    patience = Patience()
+    with scheduler.working(1) as (first,), opened(scheduler, patience=patience) as cluster:
+        first.kill()
+        with scheduler.working(1):
+            assert cluster.call(double, 21) == 42
+        with scheduler.working(1, "--memory-limit", "4 GiB"):
+            with pytest.raises(StoppedError, match="may write what it holds to its disk"):
+                cluster.call(double, 21)
+            assert patience.stop.reason is Reason.LINK
+            with pytest.raises(UsageError, match="may write what it holds to its disk") as refused, opened(scheduler):
+                pass
+    assert refused.value.advice.endswith("--no-nanny --memory-limit 0")
+
+
+def test_with_certificates_all_goes_over_tls_and_a_lost_scheduler_stops_the_run_resumably(tmp_path: Path) -> None:
+    made = Security.temporary()
+    files = {}
+    for name, content in (("ca", made.tls_ca_file), ("cert", made.tls_client_cert), ("key", made.tls_client_key)):
+        files[name] = str(tmp_path / name)
+        Path(files[name]).write_text(content)
+    settings = {"distributed.comm.tls.ca-file": files["ca"]} | {
+        f"distributed.comm.tls.{role}.{name}": files[name]
+        for role in ("scheduler", "worker", "client")
+        for name in ("cert", "key")
+    }
+    environment = {f"DASK_{name.upper().replace('.', '__')}": file for name, file in settings.items()}
+    with (
+        dask_cluster(tmp_path, scheme="tls", environment=environment) as scheduler,
+        dask.config.set(settings),
+        scheduler.working(1),
+        opened(scheduler) as cluster,
+    ):
+        assert cluster.call(double, 21) == 42
+        scheduler.process.kill()
+        with pytest.raises(StoppedError, match="no longer answers") as stopped:
+            cluster.call(double, 21)
+    assert stopped.value.code == 8
