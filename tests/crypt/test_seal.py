@@ -221,10 +221,10 @@ def test_streams_are_handled_in_small_portions() -> None:
 class TestWhilePayloadGrows:
     """What is final is sealed at once; the file is the same as if all had been there from the start."""
 
-    @pytest.mark.parametrize("size", [0, 5, CHUNK_SIZE, 16 * CHUNK_SIZE, 32 * CHUNK_SIZE, 40 * CHUNK_SIZE + 7])
+    @pytest.mark.parametrize("size", [0, 5, CHUNK_SIZE, 64 * CHUNK_SIZE, 128 * CHUNK_SIZE, 150 * CHUNK_SIZE + 7])
     @pytest.mark.parametrize("step", [1_000_003, 16 * CHUNK_SIZE, 64 * CHUNK_SIZE])
     def test_what_comes_later_is_sealed_as_it_came(self, size: int, step: int) -> None:
-        payload, memory = os.urandom(size), memoryview(bytearray(50 * CHUNK_SIZE))
+        payload, memory = os.urandom(size), memoryview(bytearray(200 * CHUNK_SIZE))
         sealing = Sealing(memory, [CLASSIC.recipient])
         for at in range(0, size, step):
             end = min(at + step, size)
