@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import DictionaryObject, NameObject
 
+from repatria.ocr.encoding import Picture
 from repatria.ocr.invisible_font import CharacterCodes, font_program
 from repatria.ocr.pdf_archival import image_pdf
 from repatria.ocr.pdf_input import opened_page
 from repatria.ocr.pdf_layered import layered_pdf
-from repatria.ocr.picture import Picture, decoded, picture_of
+from repatria.ocr.picture import decoded, picture_of
 from repatria.ocr.text_layer import ToUserSpace, operators
 from repatria.ocr.words import Box, PageText
 from tests.ocr.making import encoded, page, word
@@ -121,7 +122,7 @@ def test_no_word_refers_to_glyph_0_and_widths_agree() -> None:
     glyphs = descendant["/CIDToGIDMap"].get_data()
     content = reader.pages[0].get_contents()
     assert content is not None
-    codes = b"".join(bytes.fromhex(shown.decode()) for shown in re.findall(rb"<([0-9a-f]+)> Tj", content.get_data()))
+    codes = b"".join(bytes.fromhex(shown.decode()) for shown in re.findall(rb"<([0-9a-f]+)>Tj", content.get_data()))
     used = {int.from_bytes(codes[place : place + 2]) for place in range(0, len(codes), 2)}
     assert used
     assert all(glyphs[2 * code : 2 * code + 2] == b"\x00\x01" for code in used)

@@ -12,11 +12,12 @@ from enum import StrEnum
 
 import numpy as np
 
+from repatria.ocr.encoding import Picture
 from repatria.ocr.engine import Engine, EngineChoice
 from repatria.ocr.looks import Sheet, read_sheet
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.pdf_input import TEXT_LAYER_DPI, PageFacts, PdfPage, opened_page, text_is_good
-from repatria.ocr.picture import Frame, Picture, cut, decoded, grey_of, picture_of
+from repatria.ocr.picture import Frame, cut, decoded, grey_of, picture_of
 from repatria.ocr.separators import QR_DPI, separator_of
 from repatria.ocr.spreads import gutter_of
 from repatria.ocr.words import PageText, Word

@@ -7,11 +7,20 @@ from xml.sax.saxutils import escape
 
 from PIL import ImageCms
 from pypdf import PdfWriter
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject, TextStringObject
+from pypdf.generic import (
+    ArrayObject,
+    ByteStringObject,
+    DictionaryObject,
+    IndirectObject,
+    NumberObject,
+    PdfObject,
+    StreamObject,
+    TextStringObject,
+)
 
+from repatria.ocr.encoding import Picture
 from repatria.ocr.invisible_font import CharacterCodes
 from repatria.ocr.pdf_objects import PRODUCER, add, dictionary, fill_font, name, new_font, stream, written
-from repatria.ocr.picture import Picture
 from repatria.ocr.text_layer import FONT_NAME, ToUserSpace, operators
 from repatria.ocr.words import PageText
 
@@ -80,7 +89,7 @@ def _image(picture: Picture) -> StreamObject:
         Subtype="Image",
         Width=picture.width,
         Height=picture.height,
-        ColorSpace=picture.colours,
+        ColorSpace=_colour_space(picture),
         BitsPerComponent=picture.bits,
         Filter=picture.filter,
     )
@@ -94,6 +103,13 @@ def _image(picture: Picture) -> StreamObject:
             Predictor=15, Colors=colours, BitsPerComponent=picture.bits, Columns=picture.width
         )
     return stream(picture.data, entries)
+
+
+def _colour_space(picture: Picture) -> PdfObject:
+    if picture.colours != "Indexed":
+        return name(picture.colours)
+    last = NumberObject(len(picture.palette) // 3 - 1)
+    return ArrayObject([name("Indexed"), name("DeviceRGB"), last, ByteStringObject(picture.palette)])
 
 
 def _declare(writer: PdfWriter, title: str, language: str | None, made: datetime) -> None:

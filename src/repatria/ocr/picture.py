@@ -1,4 +1,4 @@
-"""Image files: decoding one frame from memory, and the picture of it that a PDF carries.
+"""Image files: decoding one frame from memory, and which picture of it a PDF carries.
 
 Runs in a child process (`isolation`): it changes Pillow's process-global limits, and hostile files may end it.
 """
@@ -7,13 +7,14 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from repatria.errors import FindingsError
 from repatria.i18n import _
+from repatria.ocr.encoding import IDENTITY, Picture, Placement, encoded, kept
 from repatria.ocr.preparation import Grey
 
 FORMATS = ("JPEG", "PNG", "TIFF", "JPEG2000")
@@ -26,13 +27,9 @@ _SCREEN_DPI = 100
 _TOO_FINE_DPI = 2400
 _REDUCED_COPY = 1  # bit 0 of TIFF's NewSubfileType
 
-Placement = tuple[float, float, float, float, float, float]
-"""(a, b, c, d, e, f): the stored picture's point (u, v) is shown at (a u + c v + e, b u + d v + f); all are shares of
-the picture's sides, v downwards."""
-
-_IDENTITY: Placement = (1, 0, 0, 1, 0, 0)
+_LOSSLESS = frozenset({"FlateDecode", "CCITTFaxDecode"})
 _BY_ORIENTATION: dict[int, Placement] = {
-    1: _IDENTITY,
+    1: IDENTITY,
     2: (-1, 0, 0, 1, 1, 0),
     3: (-1, 0, 0, -1, 1, 1),
     4: (1, 0, 0, -1, 0, 1),
@@ -60,25 +57,10 @@ class Frame:
     """The EXIF or TIFF orientation that was applied, 1..8."""
     part: tuple[float, float] = (0.0, 1.0)
     """From where to where `image` lies in what the file shows, in shares of its width."""
-    bitstream: bytes | None = field(default=None, repr=False)
-    """The JPEG file, where it can be shown as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image as a PDF stores it: one encoded stream and how it lies on the page."""
-
-    data: bytes = field(repr=False)
-    width: int
-    height: int
-    filter: str
-    """DCTDecode, CCITTFaxDecode or FlateDecode (PNG prediction)."""
-    colours: str
-    """DeviceGray or DeviceRGB."""
-    bits: int
-    placement: Placement = _IDENTITY
-    white_is_zero: bool = False
-    """CCITT only: what a 0 bit means."""
+    kept: Picture | None = None
+    """The file's own picture, where a PDF can show it as it is."""
+    upright: Image.Image | None = None
+    """Like `image`, but with pixels of the shape that the file has; None: `image` itself."""
 
 
 @contextmanager
@@ -119,22 +101,23 @@ def decoded(data: bytes, number: int) -> Frame:
         _refuse_bomb(image.width, image.height)
         orientation = int(image.getexif().get(ExifTags.Base.Orientation) or 1)
         across, down = _resolution(image)
-        is_jpeg = image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB")
+        tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
         image.load()
+        stored = kept(data, image.format, image.mode, tags)
         upright = ImageOps.exif_transpose(image)
     if orientation > 4:
         across, down = down, across
     square, dpi = _squared(upright, across, down)
     applied = orientation if orientation in _BY_ORIENTATION else 1
-    return Frame(square, dpi, across > 0, applied, bitstream=data if is_jpeg else None)
+    return Frame(square, dpi, across > 0, applied, kept=stored, upright=upright if square is not upright else None)
 
 
 def cut(frame: Frame, part: tuple[float, float]) -> Frame:
-    """Return the part of a whole frame from one share of its width to another; its JPEG stays whole."""
+    """Return the part of a whole frame from one share of its width to another; the file's own picture stays whole."""
     if part == (0.0, 1.0):
         return frame
-    left, right = (round(share * frame.image.width) for share in part)
-    return replace(frame, image=frame.image.crop((left, 0, right, frame.image.height)), part=part)
+    upright = _part_of(frame.upright, part) if frame.upright is not None else None
+    return replace(frame, image=_part_of(frame.image, part), upright=upright, part=part)
 
 
 def grey_of(image: Image.Image) -> Grey:
@@ -145,21 +128,18 @@ def grey_of(image: Image.Image) -> Grey:
 
 
 def picture_of(frame: Frame, rotation: int) -> Picture:
-    """Return the picture that a PDF carries: the JPEG as it came, else G4 for two colours, else without loss.
+    """Return the picture that a PDF carries: the file's own where that can be shown and is smallest, else without loss.
 
     `rotation` are the clockwise degrees that turn the frame upright.
     """
-    if frame.bitstream is not None:
-        return _jpeg_picture(frame, frame.bitstream, rotation)
-    image = frame.image.rotate(-rotation, expand=True) if rotation else frame.image
-    if image.mode == "1":
-        return _group4_picture(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
-    image = _opaque(image)
-    if image.mode not in ("L", "RGB"):
-        image = image.convert("RGB")
-    return _png_picture(image)
+    as_it_came = frame.kept
+    if as_it_came is not None:
+        as_it_came = replace(as_it_came, placement=placement_of(frame.orientation, rotation, frame.part))
+        if as_it_came.filter not in _LOSSLESS or not _may_be_bitonal(as_it_came):
+            return as_it_came
+    image = _plain(frame.image if frame.upright is None else frame.upright)
+    made = encoded(image.rotate(-rotation, expand=True) if rotation else image)
+    return as_it_came if as_it_came is not None and len(as_it_came.data) <= len(made.data) else made
 
 
 def placement_of(orientation: int, rotation: int, part: tuple[float, float] = (0.0, 1.0)) -> Placement:
@@ -227,50 +207,31 @@ def _eight_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Gr
     return grey
 
 
-def _jpeg_picture(frame: Frame, bitstream: bytes, rotation: int) -> Picture:
-    with opened(bitstream) as image:
-        colours = "DeviceGray" if image.mode == "L" else "DeviceRGB"
-        placement = placement_of(frame.orientation, rotation, frame.part)
-        return Picture(bitstream, image.width, image.height, "DCTDecode", colours, 8, placement)
+def _part_of(image: Image.Image, part: tuple[float, float]) -> Image.Image:
+    left, right = (round(share * image.width) for share in part)
+    return image.crop((left, 0, right, image.height))
 
 
-def _group4_picture(image: Image.Image) -> Picture:
-    buffer = io.BytesIO()
-    rows_per_strip = 278
-    image.save(buffer, "TIFF", compression="group4", tiffinfo={rows_per_strip: image.height})
-    file = buffer.getvalue()
-    with Image.open(io.BytesIO(file)) as written:
-        tags = written.tag_v2  # type: ignore[attr-defined]  # a TIFF image, as it was just written
-        (start,), (length,) = tags[273], tags[279]
-        white_is_zero = tags[262] == 0
-    return Picture(
-        file[start : start + length],
-        image.width,
-        image.height,
-        "CCITTFaxDecode",
-        "DeviceGray",
-        1,
-        white_is_zero=white_is_zero,
-    )
+def _plain(image: Image.Image) -> Image.Image:
+    """Return the picture in mode 1, L or RGB: alpha on white, 8 bits, a palette of greys as grey."""
+    if image.mode == "1":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_eight_bits(np.asarray(image)))
+    image = _opaque(image)
+    if image.mode == "P" and all(red == green == blue for red, green, blue in _colours(image)):
+        return image.convert("L")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-def _png_picture(image: Image.Image) -> Picture:
-    """Encode as PNG and keep its image data: PDF's Flate filter with PNG prediction is the same bytes."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=6)
-    colours = "DeviceGray" if image.mode == "L" else "DeviceRGB"
-    return Picture(_png_data(buffer.getvalue()), image.width, image.height, "FlateDecode", colours, 8)
+def _colours(image: Image.Image) -> Iterator[tuple[int, int, int]]:
+    palette = image.getpalette("RGB") or []
+    return zip(palette[::3], palette[1::3], palette[2::3], strict=True)
 
 
-def _png_data(file: bytes) -> bytes:
-    parts = []
-    position = 8
-    while position < len(file):
-        length = int.from_bytes(file[position : position + 4], "big")
-        if file[position + 4 : position + 8] == b"IDAT":
-            parts.append(file[position + 8 : position + 8 + length])
-        position += length + 12
-    return b"".join(parts)
+def _may_be_bitonal(picture: Picture) -> bool:
+    """Tell whether a picture may have two colours, which fax coding stores in less: not where it has three channels."""
+    return picture.colours != "DeviceRGB"
 
 
 def _short(error: BaseException) -> str:

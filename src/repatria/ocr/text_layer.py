@@ -13,6 +13,10 @@ from repatria.ocr.words import Box, PageText, Word, hull
 FONT_NAME = "RepatriaInvisible"
 """Under which page resources hold the font."""
 _TALLEST = 1.8
+_NEAR = 0.35
+"""Points: a word that begins so near to where the one before it ended needs no operator of its own to be placed."""
+_LEAST = 0.02
+"""Points of width and height below which nothing is shown: its size would be written as 0."""
 _INVISIBLE = 3
 
 Point = tuple[float, float]
@@ -59,21 +63,87 @@ class ToUserSpace:
 
 def operators(page: PageText, to_user: ToUserSpace, codes: CharacterCodes) -> bytes:
     """Return the content stream of a page's words; empty if it has none."""
-    lines = [
-        operator
-        for block in page.blocks()
-        for line in block
-        for operator in _line_operators(page, line, to_user, codes)
-    ]
-    if not lines:
+    runs = [run for block in page.blocks() for line in block for run in _line_runs(page, line, to_user, codes)]
+    if not runs:
         return b""
-    return b"\n".join([b"q BT %d Tr" % _INVISIBLE, *lines, b"ET Q", b""])
+    pen = _Pen()
+    return b"\n".join([b"q BT %d Tr" % _INVISIBLE, *map(pen.show, runs), b"ET Q", b""])
 
 
-def _line_operators(
-    page: PageText, line: Sequence[Word], to_user: ToUserSpace, codes: CharacterCodes
-) -> Iterator[bytes]:
-    """Yield one operator a word: words of a line share top and bottom, so that selecting runs along the line."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Characters shown with one operator."""
+
+    encoded: bytes
+    """Two bytes a character."""
+    size: float
+    """Of the font, in user space."""
+    width: float
+    """Of all characters together, in user space."""
+    matrix: tuple[float, float, float, float]
+    """Where the text runs, and where it stands up, as unit vectors."""
+    origin: Point
+    """Where its baseline begins, in user space."""
+
+    @property
+    def stretch(self) -> float:
+        """Per cent by which the font's advance is stretched to the run's width."""
+        return self.width / (len(self.encoded) // 2 * self.size * ADVANCE / UNITS) * 100
+
+
+class _Pen:
+    """Writes runs with as few operators as they need: the layer of a page of fax shall not weigh what its picture does.
+
+    It knows where viewers stand after each operator, from the numbers as they were written: rounding adds up nowhere.
+    """
+
+    def __init__(self) -> None:
+        self._matrix: tuple[float, float, float, float] | None = None
+        self._line: Point = (0.0, 0.0)
+        self._end: Point = (0.0, 0.0)
+        self._size = self._stretch = ""
+
+    def show(self, run: _Run) -> bytes:
+        """Return the operators that show a run."""
+        written: list[str] = []
+        size, stretch = _figure(run.size, 2), _figure(run.stretch, 1)
+        if size != self._size:
+            written.append(f"/{FONT_NAME} {size} Tf")
+        if stretch != self._stretch:
+            written.append(f"{stretch} Tz")
+        self._size, self._stretch = size, stretch
+        matrix = (round(run.matrix[0], 5), round(run.matrix[1], 5), round(run.matrix[2], 5), round(run.matrix[3], 5))
+        if matrix != self._matrix:
+            self._matrix = matrix
+            self._line = self._end = round(run.origin[0], 2), round(run.origin[1], 2)
+            figures = (*(_figure(value, 5) for value in matrix), *(_figure(value, 2) for value in self._line))
+            written.append(f"{' '.join(figures)} Tm")
+        elif math.dist(self._end, run.origin) > _NEAR:
+            written.append(self._move(run.origin, matrix))
+        advance = float(stretch) / 100 * (len(run.encoded) // 2) * float(size) * ADVANCE / UNITS
+        self._end = self._end[0] + advance * matrix[0], self._end[1] + advance * matrix[1]
+        return f"{' '.join([*written, f'<{run.encoded.hex()}>'])}Tj".encode("ascii")
+
+    def _move(self, origin: Point, matrix: tuple[float, float, float, float]) -> str:
+        """Return the operator that begins a line elsewhere: by how far, along the text and across it."""
+        a, b, c, d = matrix
+        x, y = _between(self._line, origin)
+        determinant = a * d - b * c
+        along, across = (d * x - c * y) / determinant, (a * y - b * x) / determinant
+        along, across = round(along, 2), round(across, 2)
+        self._line = self._line[0] + along * a + across * c, self._line[1] + along * b + across * d
+        self._end = self._line
+        return f"{_figure(along, 2)} {_figure(across, 2)} Td"
+
+
+def _figure(value: float, decimals: int) -> str:
+    """Return a number as short as it can be written."""
+    text = f"{value:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{value:.0f}"
+    return "0" if text in ("", "-0") else text
+
+
+def _line_runs(page: PageText, line: Sequence[Word], to_user: ToUserSpace, codes: CharacterCodes) -> Iterator[_Run]:
+    """Yield the words and the spaces between them: words of a line share top and bottom, so that selecting runs on."""
     whole = hull(word.box for word in line)
     usual = median(word.box.height for word in line)
     for word, after in pairwise([*line, None]):
@@ -83,16 +153,16 @@ def _line_operators(
         if whole.height > _TALLEST * usual:
             box = word.box
         leftwards = _is_leftwards(word.text)
-        yield from _shown(page, word.text, box, to_user, codes, leftwards=leftwards)
+        yield from _run(page, word.text, box, to_user, codes, leftwards=leftwards)
         gap = _gap(word.box, after.box, box) if after else None
         if gap:
-            yield from _shown(page, " ", gap, to_user, codes, leftwards=leftwards)
+            yield from _run(page, " ", gap, to_user, codes, leftwards=leftwards)
 
 
-def _shown(
+def _run(
     page: PageText, text: str, box: Box, to_user: ToUserSpace, codes: CharacterCodes, *, leftwards: bool
-) -> Iterator[bytes]:
-    """Yield the operators that stretch a text over a box of the straight page.
+) -> Iterator[_Run]:
+    """Yield the run that stretches a text over a box of the straight page; nothing where there is no room.
 
     On a skewed page each word stays level and only its place follows the slope: readers (poppler) break a word whose
     baseline moves by more than half a point. Arabic is shown from right to left by a mirrored matrix, characters in
@@ -106,12 +176,9 @@ def _shown(
     along = _between(origin, to_user((middle_x + half, baseline)))
     upward = _between(origin, to_user((middle_x - half, baseline - box.height)))
     width, size = math.hypot(*along), math.hypot(*upward)
-    if not encoded or not width or not size:
-        return
-    stretch = width / (len(encoded) // 2 * size * ADVANCE / UNITS) * 100
-    x, y = along[0] / width, along[1] / width
-    matrix = f"{x:.5f} {y:.5f} {upward[0] / size:.5f} {upward[1] / size:.5f} {origin[0]:.3f} {origin[1]:.3f} Tm"
-    yield f"/{FONT_NAME} {size:.3f} Tf {stretch:.3f} Tz {matrix} <{encoded.hex()}> Tj".encode("ascii")
+    if encoded and width > _LEAST and size > _LEAST:
+        matrix = along[0] / width, along[1] / width, upward[0] / size, upward[1] / size
+        yield _Run(encoded, size, width, matrix, origin)
 
 
 def _between(start: Point, end: Point) -> Point:

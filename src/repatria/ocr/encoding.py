@@ -1,0 +1,181 @@
+"""How a PDF stores a picture: a file's own compressed pixels where PDF knows their coding, else encoded without loss.
+
+What came in is embedded as it came: nothing is lost, and the PDF is no larger than the scan. Which files can be is
+decided from their structure alone, after they were decoded whole.
+"""
+
+import io
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+Placement = tuple[float, float, float, float, float, float]
+"""(a, b, c, d, e, f): the stored picture's point (u, v) is shown at (a u + c v + e, b u + d v + f); all are shares of
+the picture's sides, v downwards."""
+
+IDENTITY: Placement = (1, 0, 0, 1, 0, 0)
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOURS = {0: "DeviceGray", 2: "DeviceRGB", 3: "Indexed"}
+"""By PNG's colour types (PNG 1.2, 4.1.1); those with alpha are not kept."""
+_JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+_JP2_SPACES = {16: "DeviceRGB", 17: "DeviceGray"}
+"""Enumerated colour spaces (ISO 15444-1, I.5.3.3) that PDF/A-2 allows as they are."""
+_TWO_COLOURS = frozenset({0, 255})
+_WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 259, 262, 266
+_STRIP_OFFSETS, _STRIP_LENGTHS, _JPEG_TABLES = 273, 279, 347
+_GROUP4, _JPEG = 4, 7
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image as a PDF stores it: one encoded stream and how it lies on the page."""
+
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    filter: str
+    """DCTDecode, JPXDecode, CCITTFaxDecode or FlateDecode (PNG prediction)."""
+    colours: str
+    """DeviceGray, DeviceRGB or Indexed."""
+    bits: int
+    placement: Placement = IDENTITY
+    white_is_zero: bool = False
+    """CCITT only: what a 0 bit means."""
+    palette: bytes = field(repr=False, default=b"")
+    """Indexed only: red, green, blue of each colour."""
+
+
+def kept(file: bytes, form: str | None, mode: str, tags: Mapping[int, Any] | None = None) -> Picture | None:
+    """Return the picture of a frame as it came in its file; None if a PDF cannot show its coding.
+
+    `form` and `mode` are Pillow's names, `tags` those of a TIFF's frame, of an image that was decoded whole.
+    """
+    if form == "TIFF":
+        return _kept_strip(file, mode, tags or {})
+    if form in ("JPEG", "MPO") and mode in ("L", "RGB"):
+        return _kept_jpeg(file, mode)
+    if form == "PNG":
+        return _kept_png(file)
+    if form == "JPEG2000" and mode in ("L", "RGB"):
+        return _kept_jp2(file, mode)
+    return None
+
+
+def encoded(image: Image.Image) -> Picture:
+    """Return a picture of mode 1, L or RGB without loss, as the smaller of what PDF offers for it."""
+    if image.mode == "L" and {colour for _count, colour in image.getcolors(2) or [(0, 1)]} <= _TWO_COLOURS:
+        image = image.convert("1", dither=Image.Dither.NONE)
+    if image.mode != "1":
+        return _png_picture(image)
+    # Dithered pictures are what fax coding is worst at.
+    return min(_group4_picture(image), _png_picture(image), key=lambda picture: len(picture.data))
+
+
+def _kept_jpeg(file: bytes, mode: str) -> Picture:
+    with Image.open(io.BytesIO(file)) as image:
+        width, height = image.size
+    return Picture(file, width, height, "DCTDecode", "DeviceGray" if mode == "L" else "DeviceRGB", 8)
+
+
+def _kept_png(file: bytes) -> Picture | None:
+    """Return a PNG's image data, which is PDF's Flate filter with PNG prediction; None with alpha or interlacing."""
+    chunks = list(_png_chunks(file))
+    kinds = {kind for kind, _data in chunks}
+    width, height, bits, colours, _deflate, _filter, interlaced = struct.unpack(">IIBBBBB", chunks[0][1][:13])
+    if colours not in _PNG_COLOURS or bits > 8 or interlaced or b"tRNS" in kinds:
+        return None
+    data = b"".join(data for kind, data in chunks if kind == b"IDAT")
+    palette = next((data for kind, data in chunks if kind == b"PLTE"), b"") if colours == 3 else b""
+    return Picture(data, width, height, "FlateDecode", _PNG_COLOURS[colours], bits, palette=palette)
+
+
+def _png_chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position = len(_PNG_SIGNATURE)
+    while position + 8 <= len(file):
+        length = int.from_bytes(file[position : position + 4])
+        yield file[position + 4 : position + 8], file[position + 8 : position + 8 + length]
+        position += length + 12
+
+
+def _kept_strip(file: bytes, mode: str, tags: Mapping[int, Any]) -> Picture | None:
+    """Return a TIFF's frame that is one strip of fax coding or of JPEG (TIFF 6.0; TechNote 2); None if it is not.
+
+    JPEG is kept in grey and in YCbCr, which PDF takes three channels without further word to be.
+    """
+    offsets, lengths = tags.get(_STRIP_OFFSETS, ()), tags.get(_STRIP_LENGTHS, ())
+    if len(offsets) != 1 or len(lengths) != 1:
+        return None
+    data = file[offsets[0] : offsets[0] + lengths[0]]
+    size = int(tags[_WIDTH]), int(tags[_HEIGHT])
+    compression, photometric = tags.get(_COMPRESSION), tags.get(_PHOTOMETRIC)
+    if compression == _GROUP4 and mode == "1" and photometric in (0, 1):
+        data = data.translate(_MIRRORED) if tags.get(_FILL_ORDER) == 2 else data
+        return Picture(data, *size, "CCITTFaxDecode", "DeviceGray", 1, white_is_zero=photometric == 0)
+    if compression == _JPEG and (mode, photometric) in (("L", 1), ("RGB", 6)) and data.startswith(_JPEG_START):
+        tables = bytes(tags.get(_JPEG_TABLES, b""))
+        whole = tables.removesuffix(_JPEG_END) + data[2:] if tables.startswith(_JPEG_START) else data
+        return Picture(whole, *size, "DCTDecode", "DeviceGray" if mode == "L" else "DeviceRGB", 8)
+    return None
+
+
+def _kept_jp2(file: bytes, mode: str) -> Picture | None:
+    """Return a JPEG 2000 file as it is, if all its boxes say what PDF/A-2 (6.2.8.3) allows; None if not."""
+    boxes = dict(_jp2_boxes(file)) if file.startswith(_JP2_SIGNATURE) else {}
+    header = dict(_jp2_boxes(boxes.get(b"jp2h", b"")))
+    spaces = [data for kind, data in _jp2_boxes(boxes.get(b"jp2h", b"")) if kind == b"colr"]
+    plain = set(header) <= {b"ihdr", b"colr", b"res "} and len(spaces) == 1 and len(header.get(b"ihdr", b"")) == 14
+    if not plain or spaces[0][:1] != b"\x01":
+        return None
+    height, width, channels, depth = struct.unpack(">IIHB", header[b"ihdr"][:11])
+    colours = _JP2_SPACES.get(int.from_bytes(spaces[0][3:7]))
+    if colours is None or depth != 7 or (colours, channels) != (("DeviceGray", 1) if mode == "L" else ("DeviceRGB", 3)):
+        return None
+    return Picture(file, width, height, "JPXDecode", colours, 8)
+
+
+def _jp2_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position = 0
+    while position + 8 <= len(data):
+        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
+        start = position + 8
+        if length == 1:
+            length, start = int.from_bytes(data[start : start + 8]), start + 8
+        end = len(data) if length == 0 else position + length
+        if end < start:
+            return
+        yield kind, data[start:end]
+        position = end
+
+
+def _group4_picture(image: Image.Image) -> Picture:
+    buffer = io.BytesIO()
+    rows_per_strip = 278
+    image.save(buffer, "TIFF", compression="group4", tiffinfo={rows_per_strip: image.height})
+    file = buffer.getvalue()
+    with Image.open(io.BytesIO(file)) as written:
+        tags = written.tag_v2  # type: ignore[attr-defined]  # a TIFF image, as it was just written
+        (start,), (length,) = tags[273], tags[279]
+        white_is_zero = tags[262] == 0
+    return Picture(
+        file[start : start + length],
+        image.width,
+        image.height,
+        "CCITTFaxDecode",
+        "DeviceGray",
+        1,
+        white_is_zero=white_is_zero,
+    )
+
+
+def _png_picture(image: Image.Image) -> Picture:
+    """Encode as PNG and keep its image data."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=6)
+    made = _kept_png(buffer.getvalue())
+    assert made is not None  # noqa: S101 -- Pillow interlaces nothing, and the mode has no alpha
+    return made
