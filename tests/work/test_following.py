@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from repatria.bundle import layout
 from repatria.bundle.chain import Chain
+from repatria.bundle.statement import parse_checkpoint
 from repatria.crypt.identity import generate
+from repatria.crypt.recipient import fingerprint
 from repatria.crypt.sshsig import Signer
 from repatria.errors import UnknownSignerError, UnverifiableError, UsageError
 from repatria.store.base import Store
 from repatria.work.outbox import Outbox
 from repatria.work.patience import Patience
+from repatria.work.publishing import Publisher
 from repatria.work.rewrapping import Rewrap
 from repatria.work.state import Remembered
 from tests.work.making import IDENTITY, SIGNER, PowerCutError, Site, told, verify
@@ -67,6 +71,31 @@ def test_an_unfinished_bundle_of_which_nothing_is_at_the_target_follows_too(site
     assert chain.head.statement.previous.sha256 == chain.bundles[-2].statement_sha256
 
 
+def test_an_index_of_which_nothing_came_to_the_target_is_made_again(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle of tombstones alone: its checkpoint names the statement that was the head's when it was signed."""
+
+    def no_power(self: Publisher) -> None:
+        raise PowerCutError
+
+    monkeypatch.setattr(Publisher, "deliver", no_power)
+    with pytest.raises(PowerCutError):
+        site.make({"a": b"1"})
+    monkeypatch.undo()
+    rewrap(site.target)
+    site.identities = [NEW]
+    assert site.make({"a": b"1"}) is not None
+    assert verify(site.target, tmp_path, identity=NEW) == []
+    chain = Chain.load(site.target, "d")
+    head, before = chain.head, chain.bundles[-2]
+    checkpoint = parse_checkpoint(head.folder.fetch(layout.checkpoint_path(1)))
+    assert head.statement.tombstones == 1
+    assert checkpoint.previous == head.statement.previous
+    assert checkpoint.previous is not None
+    assert (checkpoint.previous.bundle, checkpoint.previous.sha256) == (before.bundle_id, before.statement_sha256)
+
+
 def test_changed_by_a_stranger_it_is_refused_until_it_was_verified(site: Site) -> None:
     stranger = Signer.generate()
     rewrap(site.target, stranger)
@@ -89,8 +118,10 @@ def test_put_back_as_it_was_before_it_is_refused(site: Site) -> None:
 def test_while_it_is_not_finished_nothing_is_copied(site: Site) -> None:
     with pytest.raises(PowerCutError):
         rewrap(CutOff(site.target, 14))
-    with pytest.raises(UsageError, match="are being changed"):
+    with pytest.raises(UsageError, match="are being changed") as caught:
         site.open()
+    assert fingerprint(NEW.recipient) in caught.value.message
+    assert SIGNER.fingerprint in caught.value.message
 
 
 def test_of_a_bundle_whose_end_the_journal_has_not_seen(

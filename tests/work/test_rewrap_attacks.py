@@ -19,6 +19,7 @@ from repatria.bundle.rewrap_record import (
 )
 from repatria.bundle.statement import Replaces, Statement, parse_document, parse_statement
 from repatria.bundle.succession import kept_number
+from repatria.bundle.volume import LARGEST_FILE
 from repatria.crypt.allowed_signers import AllowedSigners
 from repatria.crypt.errors import HeaderMacError
 from repatria.crypt.identity import generate
@@ -194,6 +195,14 @@ class TestRecords:
             store,
             signer,
             lambda heads: [heads[0].model_copy(update={**changes, "new": changes["old"]}), *heads[1:]],
+        )
+        self.refused(store, signer, AlteredError)
+
+    def test_with_a_volume_larger_than_any(self, store: MemoryStore, signer: Signer) -> None:
+        """As much as the record says would be read into memory."""
+        self.begin(store, signer)
+        self.change_heads(
+            store, signer, lambda heads: [heads[0].model_copy(update={"size": LARGEST_FILE + 1}), *heads[1:]]
         )
         self.refused(store, signer, AlteredError)
 

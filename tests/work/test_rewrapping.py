@@ -1,15 +1,19 @@
 """Changing who can open a whole chain: cut off anywhere, tampered with, gone on with from anywhere."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from repatria.bundle.chain import Chain
+from repatria.bundle.volume import LARGEST_FILE
 from repatria.crypt.errors import NoMatchError
 from repatria.crypt.identity import generate
+from repatria.crypt.recipient import fingerprint
 from repatria.crypt.sshsig import Signer
 from repatria.errors import CryptError, RefusedError, RepatriaError, UnverifiableError, UsageError
+from repatria.model import Object
 from repatria.store.base import Buffer, Store
 from repatria.store.memory import MemoryStore
 from repatria.work.rewrap_site import FoundError
@@ -114,6 +118,14 @@ class TestToItsEnd:
         assert (told.code, told.verdicts) == (0, [])
         assert verify(store, trust_in(signer)).code == 3
 
+    def test_verify_tells_when_recipients_changed(self, store: MemoryStore, signer: Signer, made: DatasetMaker) -> None:
+        assert [each.rewrapped for each in verify(store, trust_in(signer)).results] == ["", "", ""]
+        rewrap(store, signer)
+        changed = [bundle.statement.replaces for bundle in Chain.load(store, DATASET).bundles]
+        told = verify(store, trust_in(signer)).results
+        assert [each.rewrapped for each in told] == [each.rewrapped for each in changed if each]
+        assert {each.signer for each in told} == {signer.fingerprint}
+
     def test_to_those_who_open_it_already_nothing_is_done(self, store: MemoryStore, signer: Signer) -> None:
         before = dict(store._kept)
         result = rewrap(store, signer, to=[OLD])
@@ -185,9 +197,18 @@ class TestCutOff:
         with pytest.raises(PowerCutError):
             rewrap(CutOff(store, 20), signer)
         kept = dict(store._kept)
-        with pytest.raises(UsageError, match="other recipients"):
+        with pytest.raises(UsageError, match="other recipients") as caught:
             rewrap(store, signer, to=[generate()])
         assert store._kept == kept
+        assert fingerprint(NEW.recipient) in caught.value.message
+        assert signer.fingerprint in caught.value.message
+
+    def test_verify_tells_whose_change_is_not_finished(self, store: MemoryStore, signer: Signer) -> None:
+        with pytest.raises(PowerCutError):
+            rewrap(CutOff(store, 20), signer)
+        detail = verify(store, trust_in(signer)).verdicts[0].finding.detail
+        assert fingerprint(NEW.recipient) in detail
+        assert signer.fingerprint in detail
 
 
 class TestBeforeAnythingIsTouched:
@@ -213,6 +234,23 @@ class TestBeforeAnythingIsTouched:
         with pytest.raises(RefusedError) as caught:
             rewrap(Locked(store), signer)
         assert caught.value.code == 5
+        assert store._kept == before
+
+    def test_a_volume_larger_than_any(self, store: MemoryStore, signer: Signer, made: DatasetMaker) -> None:
+        """It is not read into memory, whoever put it there."""
+        swollen = f"{DATASET}/{made.bundles[0]}/data/vol-000001.tar.age"
+
+        class Swollen(CutOff):
+            def list(self, prefix: str = "", *, enter: Callable[[str], bool] | None = None) -> Iterator[Object]:
+                for told in super().list(prefix, enter=enter):
+                    yield replace(told, size=LARGEST_FILE + 1) if told.path == swollen else told
+
+        before = dict(store._kept)
+        with pytest.raises(FoundError) as caught:
+            rewrap(Swollen(store), signer)
+        (found,) = caught.value.findings
+        assert f"{DATASET}/{found.subject}" == swollen
+        assert "than any volume" in found.detail
         assert store._kept == before
 
     def test_a_volume_that_is_missing(self, store: MemoryStore, signer: Signer, made: DatasetMaker) -> None:

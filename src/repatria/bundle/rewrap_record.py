@@ -31,13 +31,17 @@ from repatria.bundle.statement import (
 )
 from repatria.bundle.succession import SIGNATURE_LIMIT
 from repatria.crypt import sshsig
+from repatria.crypt.recipient import text_fingerprint
 from repatria.crypt.sshsig import SigningKey
 from repatria.errors import NotFoundError
-from repatria.i18n import _
+from repatria.i18n import _, ngettext
 from repatria.store.base import Store
 
 REWRAP_TYPE: Literal["https://repatria/rewrap/1"] = "https://repatria/rewrap/1"
 HEADS_TYPE: Literal["https://repatria/rewrap-heads/1"] = "https://repatria/rewrap-heads/1"
+
+_MOST_NAMED = 8
+"""Recipients of a change that a sentence names."""
 
 Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}\Z", max_length=2 << 20)]
 
@@ -130,6 +134,18 @@ class SignedRecord:
 
     record: RewrapRecord
     key: SigningKey
+
+    @property
+    def told(self) -> str:
+        """A sentence that says whose change it is, for people to compare before they go on with it."""
+        recipients = self.record.recipients
+        shown = [text_fingerprint(text) for text in recipients[:_MOST_NAMED]]
+        more = ["..."] if len(recipients) > _MOST_NAMED else []
+        return ngettext(
+            "Begun on {time} for the recipient {recipients}, signed by {signer}.",
+            "Begun on {time} for the recipients {recipients}, signed by {signer}.",
+            len(recipients),
+        ).format(time=self.record.started, recipients=", ".join(shown + more), signer=self.key.fingerprint)
 
 
 def records_folder(store: Store, dataset_id: str) -> BundleFolder:

@@ -12,6 +12,9 @@ from functools import lru_cache
 from repatria.bundle import tar
 from repatria.bundle.names import part_name
 from repatria.bundle.rows import MemberRow, path_bytes
+from repatria.crypt.derive import NONCE_SIZE
+from repatria.crypt.header import MAX_HEADER_SIZE
+from repatria.crypt.payload import sealed_size
 from repatria.crypt.sealing import Sealed, Sealing
 from repatria.memory import fresh
 from repatria.model import Object, ObjectKind
@@ -25,6 +28,8 @@ MOST_MEMBERS = 32_768
 DEFAULT_VOLUME_SIZE = 64 << 20
 SMALLEST_VOLUME = 1 << 20
 LARGEST_VOLUME = 1 << 30
+LARGEST_FILE = MAX_HEADER_SIZE + NONCE_SIZE + sealed_size(LARGEST_VOLUME)
+"""Bytes that the age file of a volume can have."""
 VOLUME_GRAIN = 64 << 10
 SEALED_FROM = 1 << 20
 """Bytes that are sealed at a time, at least: fewer are not worth waking other threads."""

@@ -106,6 +106,8 @@ def _bundle_cells(entry: "CatalogueEntry", voucher: str | None) -> tuple[str, ..
 
 def _bundle_fields(entry: "CatalogueEntry", voucher: str | None) -> dict[str, object]:
     statement = entry.statement
+    signer = entry.signing_key.fingerprint if entry.signing_key else None
+    change = statement.replaces if statement else None
     return {
         "dataset": entry.dataset_id,
         "bundle": entry.bundle_id,
@@ -120,8 +122,9 @@ def _bundle_fields(entry: "CatalogueEntry", voucher: str | None) -> dict[str, ob
         "total_bytes": statement.totals.bytes if statement else None,
         "files": entry.files,
         "stored": entry.stored,
-        "signer": entry.signing_key.fingerprint if entry.signing_key else None,
+        "signer": signer,
         "vouched_by": voucher,
+        "rewrapped": {"time": change.rewrapped, "signer": signer} if change else None,
         "statement_sha256": entry.statement_sha256 or None,
         "problem": entry.problem or None,
     }

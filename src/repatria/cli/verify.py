@@ -1,6 +1,7 @@
 """`verify`: is a bundle, with the chain it builds on, what it was."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -131,6 +132,7 @@ def _fields(result: "BundleResult") -> dict[str, object]:
         "objects_read": result.objects_read,
         "signer": result.signer or None,
         "vouched_by": result.voucher,
+        "rewrapped": {"time": result.rewrapped, "signer": result.signer} if result.rewrapped else None,
         "statement_sha256": result.statement_sha256 or None,
         "result": result.verdicts[0].finding.kind if result.verdicts else "intact",
         "code": result.code,
@@ -167,6 +169,8 @@ class _Tally:
 
         head = self.results[-1]
         uri = join(public_uri(store_uri), f"{dataset_id}/{head.bundle_id}")
+        for sentence in self._changes():
+            out.text(sentence)
         out.text(self._sentence(dataset_id, wish))
         kinds = Counter(str(each.finding.kind) for each in self.verdicts)
         out.summary(
@@ -185,6 +189,20 @@ class _Tally:
             out.say(_("Head: {hash}").format(hash=head.statement_sha256))
         else:
             out.say(self._advice())
+
+    def _changes(self) -> Iterator[str]:
+        """Yield who changed recipients, and of how many bundles: as a rule one key, all of the chain at once."""
+        latest: dict[str, str] = {}
+        for result in self.results:
+            if result.rewrapped:
+                latest[result.signer] = max(result.rewrapped, latest.get(result.signer, ""))
+        for signer, time in latest.items():
+            count = sum(bool(result.rewrapped) and result.signer == signer for result in self.results)
+            yield ngettext(
+                "Recipients changed on {time} by {signer}: {count} bundle.",
+                "Recipients changed on {time} by {signer}: {count} bundles.",
+                count,
+            ).format(time=time, signer=signer, count=number_text(count))
 
     def _sentence(self, dataset_id: str, wish: "Wish") -> str:
         if self.code == 3 and self.is_being_rewrapped:

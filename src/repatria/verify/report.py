@@ -56,6 +56,8 @@ class BundleResult:
     bundle_id: str
     finished: str = ""
     """When, by its statement; empty if that is not authentic."""
+    rewrapped: str = ""
+    """When its recipients were last changed, by its statement; empty if they never were."""
     statement_sha256: str = ""
     signer: str = ""
     """Fingerprint of the key that signed, empty if the signature is not right."""

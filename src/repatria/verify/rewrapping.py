@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from repatria.bundle import layout
-from repatria.bundle.rewrap_record import fetch_record
+from repatria.bundle.rewrap_record import SignedRecord, fetch_record
 from repatria.errors import CryptError
 from repatria.i18n import _
 from repatria.store.base import Store
@@ -62,12 +62,10 @@ def look_for_rewrapping(
         for entry in signed.record.bundles
         if any(path.startswith(f"{layout.REWRAP_FOLDER}{entry.bundle}/") for path in lying.rewrapping)
     }
-    return Rewrapping(pending, (unfinished(dataset_id),), is_believed=True)
+    return Rewrapping(pending, (unfinished(dataset_id, signed),), is_believed=True)
 
 
-def unfinished(subject: str) -> Verdict:
-    """Return the verdict that a change of recipients has not come to its end."""
-    return unverifiable(
-        subject,
-        _("Its recipients are being changed, and that is not finished: run the same `repatria rewrap` again."),
-    )
+def unfinished(subject: str, signed: SignedRecord | None = None) -> Verdict:
+    """Return the verdict that a change of recipients has not come to its end; `signed` tells whose it is."""
+    detail = _("Its recipients are being changed, and that is not finished: run the same `repatria rewrap` again.")
+    return unverifiable(subject, f"{detail} {signed.told}" if signed else detail)

@@ -42,6 +42,10 @@ class ChainMemory:
         with self.journal.transaction():
             if head is not None and head.bundle == found.bundle:
                 self.journal.set_facts(head_statement=found.statement_sha256)
+                if self.unfinished.outbox.first() is not None:
+                    # It names the old statement, and nothing of it came to the target: no bundle there was unfinished
+                    # when the recipients changed. So it is begun again, and loses nothing that was sent.
+                    self.unfinished.clear()
                 self.unfinished.follow(found.bundle, found.statement_sha256)
             else:
                 self.unfinished.outbox.clear()  # what waited is at the target, under newer bytes

@@ -27,6 +27,7 @@ from repatria.bundle.rewrap_record import (
 )
 from repatria.bundle.rows import VolumeRow
 from repatria.bundle.statement import NAMESPACE
+from repatria.bundle.volume import LARGEST_FILE
 from repatria.crypt.errors import HeadChangedError, HeaderError, HeaderMacError
 from repatria.crypt.recipient import Recipient
 from repatria.crypt.rewrap import require_same_file, rewrapped_head
@@ -104,6 +105,14 @@ class Preparation:
             subject = f"{bundle.bundle_id}/{path}"
             if path not in sizes:
                 found.append(Finding(FindingKind.MISSING, subject, _("The manifest names it.")))
+            elif match and sizes[path] > LARGEST_FILE:  # it is going to be read into memory
+                found.append(
+                    Finding(
+                        FindingKind.ALTERED,
+                        subject,
+                        _("It has more bytes than any volume. Restore it from a second copy."),
+                    )
+                )
             elif row is not None and (row.sha256, row.size) != (digest, sizes[path]):
                 found.append(
                     Finding(FindingKind.ALTERED, subject, _("Index, manifest and file do not agree about it."))
@@ -199,7 +208,7 @@ class HeadsCheck:
         The old heads are proven with their payloads (`state_of`). AlteredError or another CryptError if not.
         """
         for each in heads:
-            if self._volumes.pop(each.name, b"").hex() != each.sha256:
+            if self._volumes.pop(each.name, b"").hex() != each.sha256 or each.size > LARGEST_FILE:
                 raise _not_signed_for(self.bundle.bundle_id, each.name)
             require_same_file(each.old_head, each.new_head, self.bundle.identities)
 

@@ -137,10 +137,11 @@ class Rewrap:
             )
         if set(record.recipients) != {str(each) for each in self._recipients}:
             raise UsageError(
-                _("A change to other recipients, begun on {time}, is not finished. Nothing was done.").format(
-                    time=record.started
+                _("A change to other recipients is not finished. {change} Nothing was done.").format(change=found.told),
+                advice=_(
+                    "If you know them and that key, finish it first: the same command with those recipients. Else ask"
+                    " who has access to the store."
                 ),
-                advice=_("Finish that one first, with the recipients it was begun with; then change them again."),
             )
         if [entry.bundle for entry in record.bundles] != [bundle.bundle_id for bundle in self._chain.bundles]:
             raise BrokenChainError(
@@ -150,6 +151,7 @@ class Rewrap:
                 advice=_("Bundles were added or removed meanwhile: `repatria verify` names them."),
             )
         self._result.resumed = True
+        self._progress.say(_("Going on with a change of recipients. {change}").format(change=found.told))
         return record
 
     def _is_done_already(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from repatria.bundle import layout
 from repatria.bundle.chain import Chain
+from repatria.bundle.rewrap_record import fetch_record
 from repatria.bundle.rows import VolumeRow
 from repatria.bundle.writer import BundleWriter
 from repatria.errors import NotFoundError, UnverifiableError, UsageError
@@ -30,16 +31,25 @@ def head_at_target(target: Store, dataset_id: str) -> Head | None:
     except NotFoundError:
         return None
     if chain.is_being_rewrapped:
-        raise UsageError(
-            _("The recipients of {dataset} are being changed, and that is not finished. Nothing was done.").format(
-                dataset=dataset_id
-            ),
-            advice=_("Run the same `repatria rewrap` again, to its end; then this command."),
-        )
+        raise _being_rewrapped(target, dataset_id)
     try:
         return Head(chain.head.bundle_id, chain.head.statement_sha256)
     finally:
         chain.close()
+
+
+def _being_rewrapped(target: Store, dataset_id: str) -> UsageError:
+    """Return that recipients are being changed, and whose change it is; CryptError for a record that says nothing."""
+    signed = fetch_record(target, dataset_id)
+    return UsageError(
+        _("The recipients of {dataset} are being changed, and that is not finished. {change} Nothing was done.").format(
+            dataset=dataset_id, change=signed.told if signed else ""
+        ),
+        advice=_(
+            "If you know them and that key, run the same `repatria rewrap` again, to its end; then this command. Else"
+            " ask who has access to the store."
+        ),
+    )
 
 
 def require_head(found: Head | None, remembered: Head | None, dataset_id: str) -> None:
