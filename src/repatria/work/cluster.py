@@ -112,7 +112,7 @@ def open_cluster(address: ClusterAddress, outfit: Outfit, patience: Patience) ->
     if not secured and not address.is_loopback:
         raise UsageError(
             _(
-                "{address} is not on this machine, and Dask has no TLS certificates: pages would travel in the clear."
+                "{address} is not on this machine, and Dask has no TLS certificates: data would travel in the clear."
             ).format(address=address),
             advice=_(
                 "Name them in Dask's configuration (distributed.comm.tls), here, at the scheduler and at workers."
@@ -192,7 +192,7 @@ class Cluster:
         told = self._client.scheduler_info()
         for listening in exposed([told["address"], *told["workers"]]):
             raise UsageError(
-                _("{address} is open to other machines without TLS: pages would travel in the clear.").format(
+                _("{address} is open to other machines without TLS: data would travel in the clear.").format(
                     address=listening
                 ),
                 advice=_("Start scheduler and workers with --host 127.0.0.1, or give Dask TLS certificates."),

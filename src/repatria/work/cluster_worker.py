@@ -62,7 +62,7 @@ class Outfit:
         elif not facts.equipment:
             fault = _("The Dask worker {worker} cannot do this work: it has no {needed}.")
         elif facts.equipment != self.equipment:
-            fault = _("The Dask worker {worker} has {found}, this machine {needed}: they would not read alike.")
+            fault = _("The Dask worker {worker} has {found}, this machine {needed}: they would not work alike.")
         else:
             return ""
         return fault.format(
