@@ -10,8 +10,9 @@ import time
 import pytest
 
 from repatria.store import s3_http
-from repatria.store.s3_http import Buffer, Pool
+from repatria.store.s3_http import Buffer
 from repatria.store.s3_link import BrokenError, NoConnectionError, Origin, proxy_for
+from repatria.store.s3_pool import Pool
 from tests.store.meddling import scripted
 
 HEAD = "GET /k HTTP/1.1\r\nhost: h\r\n"

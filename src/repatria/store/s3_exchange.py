@@ -15,7 +15,8 @@ from time import sleep
 from typing import TypeVar
 
 from repatria import __version__
-from repatria.store.s3_http import Buffers, Pool, Reply, size_of
+from repatria.store.s3_http import Buffers, Reply, size_of
+from repatria.store.s3_pool import Pool
 from repatria.store.s3_refusals import RefusalError, is_throttling
 from repatria.store.s3_route import Route, Routing
 from repatria.store.s3_signing import EMPTY_SHA256, UNSIGNED, encoded_path, query_of

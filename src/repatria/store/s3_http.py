@@ -1,4 +1,4 @@
-"""HTTP/1.1 over kept connections, as little of it as S3 needs.
+"""HTTP/1.1 over a connection, as little of it as S3 needs.
 
 One request costs a tenth of a millisecond of processor time here, three times as much in `http.client` and fifteen
 times in boto3, and a dataset of many small objects is nothing but requests. Bodies stay buffers; nothing is copied
@@ -7,9 +7,7 @@ that need not be. RFC 9112 is what framing follows.
 
 import contextlib
 import select
-import weakref
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from repatria.store.s3_link import LONGEST_HEAD, STALL_SECONDS, BrokenError, Origin, connected
@@ -22,8 +20,6 @@ ASKED_FIRST = 1 << 20
 """Bytes of a body from which a service is asked whether it wants it, before it is sent (`Expect: 100-continue`)."""
 PIECE = 1 << 18
 """Bytes received or sent in one call at most: a slow link must move as many within STALL_SECONDS."""
-IDLE_KEPT = 128
-"""Connections that are kept open between requests."""
 
 Buffer = bytes | bytearray | memoryview
 Buffers = Sequence[Buffer]
@@ -167,12 +163,12 @@ class Body:
         self._ended = not self._chunked and self._left == 0
         says = headers.get("connection", "").lower()
         self._keeps = self._left is not None and "close" not in says and (not old or "keep-alive" in says)
-        self._pool: Pool | None = None
+        self._give_back: Callable[[Connection], None] | None = None
         self._error: OSError | None = None
 
-    def lend_from(self, pool: "Pool") -> None:
-        """Give the connection back to a pool as soon as the body has ended."""
-        self._pool = pool
+    def when_ended(self, give_back: Callable[[Connection], None]) -> None:
+        """Give the connection back as soon as the body has ended, if it can take another request."""
+        self._give_back = give_back
         if self._ended:
             self._release()
 
@@ -252,67 +248,15 @@ class Body:
         self._release()
 
     def _release(self) -> None:
-        if self._keeps and self._pool is not None:
-            self._pool.give_back(self._connection)
+        if self._keeps and self._give_back is not None:
+            self._give_back(self._connection)
         else:
             self._connection.close()
-
-
-class Pool:
-    """Connections to one origin, as many as requests run at once; for many threads."""
-
-    def __init__(self, origin: Origin) -> None:
-        self._origin = origin
-        self._idle: deque[Connection] = deque()
-        self._closed = False
-        weakref.finalize(self, _close_all, self._idle)
-
-    def ask(self, head: str, body: Buffers | None = None, *, is_head: bool = False) -> Reply:
-        """Send one request over a kept or a new connection; OSError if it or its reply does not come through."""
-        while True:
-            connection = self._idle_one() or Connection(self._origin)
-            try:
-                reply = connection.ask(head, body, is_head=is_head)
-            except UnusedError:
-                connection.close()  # another kept one may have ended too; a new one is none of them
-            except BaseException:
-                connection.close()
-                raise
-            else:
-                reply.body.lend_from(self)
-                return reply
-
-    def give_back(self, connection: Connection) -> None:
-        """Keep a connection for another request."""
-        if self._closed or len(self._idle) >= IDLE_KEPT:
-            connection.close()
-        else:
-            self._idle.append(connection)
-
-    def close(self) -> None:
-        """End the connections that are idle; those in use end with their replies."""
-        self._closed = True
-        _close_all(self._idle)
-
-    def _idle_one(self) -> Connection | None:
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                return None
-            if connection.is_idle():
-                return connection
-            connection.close()
 
 
 def size_of(body: Buffers) -> int:
     """Return the bytes of a body."""
     return sum(map(len, body))
-
-
-def _close_all(connections: deque[Connection]) -> None:
-    while connections:
-        connections.pop().close()
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
