@@ -20,7 +20,7 @@ from repatria.errors import (
     UsageError,
 )
 from repatria.model import Object, ObjectKind
-from repatria.store import resuming, sftp_connection, sftp_pool, sftp_program
+from repatria.store import resuming, sftp_connection, sftp_pool, sftp_program, sftp_walk
 from repatria.store.base import Store
 from repatria.store.paths import ASIDE, UnholdableNameError
 from repatria.store.registry import open_store
@@ -248,6 +248,32 @@ class TestBreaks:
             store.put("a", [b"x" * 100_000] * 2_000, 200_000_000)
         assert list(store.list()) == []
         put(store, "a")
+
+    def test_a_listing_goes_on_where_it_broke(self, store: Store, proxy: CuttingProxy, sshd: Server) -> None:
+        folder = folder_of(store, sshd)
+        names = [f"{number % 90:02}/{number}" for number in range(9_000)]
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+        (folder / "00/link").symlink_to("0")
+        proxy.cut_after(60_000, 200_000, 10_000, 300_000)
+        found = [each.path for each in store.list()]
+        assert proxy.connections >= 5
+        assert len(found) == len(set(found))
+        assert set(found) == {*names, "00/link"}
+
+    def test_a_large_folder_whose_listing_breaks_is_never_told_in_part(
+        self, store: Store, proxy: CuttingProxy, sshd: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sftp_walk, "BATCH", 500)
+        folder = folder_of(store, sshd)
+        folder.mkdir()
+        for number in range(3_000):
+            (folder / str(number)).touch()
+        proxy.cut_after(200_000)
+        with pytest.raises(UnreachableError):
+            list(store.list())
+        assert len(list(store.list())) == 3_000
 
     def test_an_idle_connection_that_broke_is_replaced(self, store: Store, proxy: CuttingProxy) -> None:
         put(store, "a")

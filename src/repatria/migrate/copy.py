@@ -27,7 +27,7 @@ _PAGE = 500
 """Objects looked at, at a time, while there is nothing else to do: S3 lists 1,000 in one reply."""
 _FIRST_LOOK = 0.25
 """Seconds that a listing may take before the first bytes are asked for; the rest of it is looked at meanwhile."""
-FIRST_CONTACT_SECONDS = 60.0
+FIRST_CONTACT_SECONDS = 120.0
 """How long a source is waited for that has told of nothing yet: a bad link gets through in that time, a wrong address
 is to be told soon."""
 _LAST_SECONDS = 8.0

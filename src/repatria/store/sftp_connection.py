@@ -24,6 +24,8 @@ from repatria.store.sftp_session import Session
 
 PATIENCE = 60
 """Seconds without one byte, while one is due, after which a server counts as lost although its host answers."""
+HANDSHAKE_SECONDS = 30
+"""The same until there is a session: of a connection that stalls so early, ssh itself does not know that it is dead."""
 ATTEMPTS = 4
 """How often a handshake is tried: a busy sshd drops some of them (sshd_config(5), MaxStartups)."""
 BUFFER = 1 << 20
@@ -43,9 +45,13 @@ class Pipe:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        self.limit(HANDSHAKE_SECONDS)
+
+    def limit(self, seconds: int) -> None:
+        """Wait no longer than so for a byte that is due."""
         # The system's limits, not Python's, under which one call could not wait for a whole packet.
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            end.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", PATIENCE, 0))
+            self._end.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", seconds, 0))
 
     def recv(self, nbytes: int, /) -> bytes:
         """Return that many bytes, fewer only where the stream ends or waiting was interrupted."""
@@ -126,6 +132,7 @@ class Server:
             connection = None
             try:
                 connection = Connection(Session(pipe), pipe, process)
+                pipe.limit(PATIENCE)
             except BROKEN as error:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(LAST_SECONDS)  # it says why first
