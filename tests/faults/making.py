@@ -1,5 +1,6 @@
 """A machine that copies at the command line from a real server over a bad link, and what then lies at the target."""
 
+import configparser
 import hashlib
 import json
 import os
@@ -109,14 +110,24 @@ def _table(server: Server, place: str) -> str:
 
 
 def client_of(server: Server) -> "S3Client":
-    """Return a client of somebody else's for a service; its environment must be in use (`Server.use`)."""
-    return boto3.Session(profile_name=server.profile).client("s3", endpoint_url=server.endpoint)
+    """Return a client of somebody else's for a service."""
+    profile = configparser.ConfigParser()
+    profile.read(server.env["AWS_SHARED_CREDENTIALS_FILE"])
+    keys = profile[str(server.profile)]
+    return boto3.client(
+        "s3",
+        "us-east-1",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=keys["aws_access_key_id"],
+        aws_secret_access_key=keys["aws_secret_access_key"],
+    )
 
 
 def fill(server: Server, place: str, files: Mapping[str, bytes]) -> None:
     """Put files to a place by other means than the project's own."""
     name = place.rpartition("/")[2]
-    if server.folder is not None:
+    if server.endpoint is None:
+        assert server.folder is not None
         write(server.folder / name, dict(files))
         return
     client = client_of(server)
