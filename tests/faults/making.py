@@ -88,15 +88,15 @@ class Site:
             store.close()
 
 
-def make_site(
-    folder: Path, source: tuple[Server, str], target: tuple[Server, str] | None = None, *, volume_size: str = "1MiB"
-) -> Site:
-    """Write a manifest that copies one place to another; without a target, to the folder `vault`."""
-    env = {**source[0].env, **(target[0].env if target else {})}
-    to = _table(*target) if target else 'uri = "vault"\n'
+Place = tuple[Server, str] | None
+
+
+def make_site(folder: Path, source: Place = None, target: Place = None, *, volume_size: str = "1MiB") -> Site:
+    """Write a manifest that copies one place to another; without them, the folder `abroad` to the folder `vault`."""
+    env = {**(source[0].env if source else {}), **(target[0].env if target else {})}
     (folder / "d.toml").write_text(
-        f'id = "d"\n[[source]]\n{_table(*source)}[target]\n{to}[encryption]\nrecipients = ["key.pub"]\n'
-        f'[transfer]\nvolume_size = "{volume_size}"\n'
+        f'id = "d"\n[[source]]\n{_table(source, "abroad")}[target]\n{_table(target, "vault")}[encryption]\n'
+        f'recipients = ["key.pub"]\n[transfer]\nvolume_size = "{volume_size}"\n'
     )
     site = Site(folder, env, *(target or ()))
     made = site.run("keys", "new", "-o", "key", "--classic", "-q")
@@ -104,8 +104,10 @@ def make_site(
     return site
 
 
-def _table(server: Server, place: str) -> str:
-    lines = {"uri": place, "endpoint": server.endpoint, "profile": server.profile}
+def _table(place: Place, folder: str) -> str:
+    if place is None:
+        return f'uri = "{folder}"\n'
+    lines = {"uri": place[1], "endpoint": place[0].endpoint, "profile": place[0].profile}
     return "".join(f'{name} = "{value}"\n' for name, value in lines.items() if value is not None)
 
 

@@ -40,14 +40,18 @@ def dataset_lock(state: StateFolder, dataset_id: str) -> Iterator[None]:
 
     The kernel lets go of it when the process ends, however it ends: a lock never needs breaking.
     """
-    descriptor = _open(state.dataset(dataset_id) / "lock")
+    file = state.dataset(dataset_id) / "lock"
+    descriptor = _open(file)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _locked(dataset_id, _read(descriptor)) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(Holder.here())).encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(asdict(Holder.here())).encode(), 0)
+        except OSError as error:
+            raise unusable(file, error) from error
         try:
             yield
         finally:

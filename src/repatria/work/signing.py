@@ -7,7 +7,7 @@ from pathlib import Path
 from repatria.crypt.key_files import write_key_pair
 from repatria.crypt.sshsig import Signer
 from repatria.work.lock import Holder
-from repatria.work.state import StateFolder
+from repatria.work.state import StateFolder, group_rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ def choose_signer(named: Path | None, state: StateFolder, ask: Callable[[str], s
     if file.exists():
         return ChosenSigner(Signer.load(file, ask), file, made=False)
     signer, here = Signer.generate(), Holder.here()
-    state.folder()
+    folder = state.folder()
     write_key_pair(file, signer.private_text(), f"{signer.public_line(f'{here.user}@{here.host}')}\n")
+    file.chmod(0o600 | group_rights(folder, 0o040))  # whoever shares the state goes on with its bundles
     return ChosenSigner(signer, file, made=True)

@@ -15,6 +15,7 @@
 The folder may be shared by a group: files are readable, and writable, by the group exactly as far as the folder is.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -184,8 +185,11 @@ def _json_line(value: dict[str, Any]) -> bytes:
 
 
 def unusable(file: Path, error: OSError) -> UsageError:
-    """Return the error for a state folder that this user cannot read or write."""
+    """Return the error for a state folder that this user cannot read or write, or whose disk is full."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     return UsageError(
         _("The state folder cannot be used: {file}: {reason}.").format(file=file, reason=reason_of(error)),
-        advice=_("Give this user rights to it, or name another with REPATRIA_STATE or [defaults] state."),
+        advice=_("Make room there, then run the same command again.")
+        if full
+        else _("Give this user rights to it, or name another with REPATRIA_STATE or [defaults] state."),
     )
