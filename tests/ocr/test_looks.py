@@ -8,16 +8,15 @@ from PIL import Image
 
 from repatria.ocr.engine import Layout, Upright
 from repatria.ocr.looks import (
+    DOUBTFUL,
     READING_DPI,
     READING_SIDE,
-    Look,
-    Reading,
     Sheet,
-    best_of,
     first_look,
     more_looks,
     read_sheet,
 )
+from repatria.ocr.readings import Look, Reading
 from repatria.ocr.words import Box, Word
 from tests.ocr.making import grey, page, word
 
@@ -57,37 +56,10 @@ def test_a_page_read_surely_is_read_once() -> None:
 
 
 def test_a_page_read_badly_is_read_again_and_the_better_reading_is_kept() -> None:
-    engine = Scripted(words_of(76.0, "camgne"), words_of(60.0, "bad"), words_of(91.0, "campagne"), words_of(70.0, "x"))
+    engine = Scripted(words_of(76.0, "camgne"), words_of(60.0, "bad"), words_of(91.0, "campagne"), words_of(9.0, "x"))
     read = read_sheet(SHEET, 1, engine)
     assert [each.text for each in read.words] == ["campagne"]
     assert "second-look" in read.flags
-
-
-def reading(*words: Word) -> Reading:
-    return Reading(Look("plain", 1.0), words, 0.0, BLANK.grey)
-
-
-NOTHING = reading()
-ONE_SURE_WORD = reading(*words_of(96.0, "je"))
-GOOD_PAGE = reading(*words_of(80.0, *["dispositions"] * 20))
-POOR_PAGE = reading(*words_of(60.0, *["dispositions"] * 20))
-SPECKS = reading(*words_of(20.0, "~", "|"))
-
-
-@pytest.mark.parametrize(
-    ("readings", "best"),
-    [
-        ([ONE_SURE_WORD, GOOD_PAGE], GOOD_PAGE),
-        ([ONE_SURE_WORD, POOR_PAGE], POOR_PAGE),
-        ([POOR_PAGE, GOOD_PAGE, NOTHING], GOOD_PAGE),
-        ([SPECKS, NOTHING], SPECKS),
-        ([SPECKS, ONE_SURE_WORD], ONE_SURE_WORD),
-        ([NOTHING], NOTHING),
-    ],
-)
-def test_the_reading_that_is_surest_of_most_characters_is_the_best(readings: list[Reading], best: Reading) -> None:
-    assert best_of(readings) is best
-    assert best_of(readings[::-1]) is best
 
 
 def test_boxes_are_in_the_pixels_of_the_page_whatever_it_was_resized_to() -> None:
@@ -143,6 +115,11 @@ def test_the_first_look_brings_letters_to_the_size_that_engines_read_best(sheet:
     look = first_look(sheet)
     assert (look.preparation, look.layout) == ("flattened", Layout.AUTOMATIC)
     assert look.factor == pytest.approx(expected)
+
+
+def test_a_page_that_is_nearly_sure_gets_the_looks_that_put_single_words_right() -> None:
+    first = Reading(Look("flattened", 1.0), tuple(words_of(DOUBTFUL, "mot")), 0.0, BLANK.grey)
+    assert [look.preparation for look in more_looks(SHEET, first)] == ["stretched", "softened"]
 
 
 def test_a_second_look_corrects_the_size_by_the_words_that_were_seen() -> None:

@@ -1,12 +1,12 @@
-"""Reading a decoded page: which looks to take, which reading to keep.
+"""Reading a decoded page: which looks to take at it.
 
-No preparation wins everywhere, so a page that the first look read badly gets others, and the reading in which the
-engine is surest of most characters is kept. Looks are values, the choice is arithmetic over word confidences.
+No preparation wins everywhere, so a page that the first look read badly gets others; what they say together is kept
+(`readings`).
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,7 @@ from repatria.ocr.condition import condition_flags
 from repatria.ocr.engine import Engine, Layout
 from repatria.ocr.order import in_reading_order
 from repatria.ocr.preparation import PREPARATIONS, Grey, flattened, ink_share, resized, skew_of, turned
+from repatria.ocr.readings import Look, Reading, agreed, best_of, without_noise
 from repatria.ocr.words import Box, PageText, Word
 
 READING_DPI = 240.0
@@ -26,13 +27,12 @@ WORD_HEIGHT = 27.0
 """Pixels that a second look brings words to."""
 MOST_READING_PIXELS = 50_000_000
 MOST_ENLARGED = 2.0
-SURE = 85.0
+SURE = 90.0
 """Mean confidence of a page that needs no second look."""
+DOUBTFUL = 85.0
+"""Mean confidence below which every look is taken, not only those that most often put single words right."""
 UNSURE = 70.0
 """Mean confidence below which a page is flagged."""
-NOISE = 70.0
-"""Confidence at which a word is as likely noise as text, on a page that is read well."""
-_BELOW_MEAN = 15.0
 PERHAPS_TURNED = 75.0
 """Mean confidence below which a page may lie on its side or head."""
 _ENOUGH_TO_TURN = 1.0
@@ -56,60 +56,22 @@ class Sheet:
         return replace(self, grey=np.ascontiguousarray(np.rot90(self.grey, -clockwise // 90)))
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One way to read a page."""
-
-    preparation: str
-    factor: float
-    """Pixels of the prepared page for one of the sheet."""
-    layout: Layout = Layout.AUTOMATIC
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one look gave."""
-
-    look: Look
-    words: tuple[Word, ...]
-    skew: float
-    prepared: Grey = field(repr=False, compare=False)
-    """The straight page as the engine was given it."""
-
-    @property
-    def confidence(self) -> float:
-        """Mean over the words, 0 without any."""
-        return sum(word.confidence or 0.0 for word in self.words) / len(self.words) if self.words else 0.0
-
-    def worth(self, noise: float) -> float:
-        """Characters read, each weighed by how far its word's confidence is above (or below) that of noise.
-
-        A mean alone would prefer one sure word to a page of good ones. Anything is worth more than nothing.
-        """
-        if not self.words:
-            return -math.inf
-        return sum(len(word.text) * ((word.confidence or 0.0) - noise) for word in self.words)
-
-
-def best_of(readings: Sequence[Reading]) -> Reading:
-    """Return the reading that is worth most; what counts as noise is lower where no reading is sure of much."""
-    confidences = [word.confidence or 0.0 for reading in readings for word in reading.words]
-    mean = sum(confidences) / len(confidences) if confidences else 0.0
-    noise = min(NOISE, mean - _BELOW_MEAN)
-    return max(readings, key=lambda reading: reading.worth(noise))
-
-
 def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
-    """Return page `number`'s words on the straight page, as the best look read them."""
-    sheet, rotation, readings = _upright(sheet, engine)
-    first = readings[-1]
+    """Return page `number`'s words on the straight page, as the best look read them and others agree."""
+    sheet, rotation, tried = _upright(sheet, engine)
+    first = tried[-1]
+    readings = [first]
     blank = not first.words and _is_blank(sheet)
     if first.confidence < SURE and not blank:
         readings += [take(sheet, look, engine) for look in more_looks(sheet, first)]
-    best = best_of(readings[readings.index(first) :])
+    best = best_of(readings)
+    words = agreed(best, [reading for reading in readings if reading is not best])
+    kept = replace(best, words=without_noise(in_reading_order(words)))
+    flags = _flags(rotation, kept, again=len(tried) + len(readings) > 2, blank=blank)
     height, width = sheet.grey.shape
-    flags = (*_flags(rotation, best, len(readings), blank=blank), *_suspicions(sheet, best))
-    return PageText(number, width, height, sheet.dpi, rotation, best.skew, in_reading_order(best.words), flags)
+    return PageText(
+        number, width, height, sheet.dpi, rotation, kept.skew, kept.words, (*flags, *_suspicions(sheet, best))
+    )
 
 
 def first_look(sheet: Sheet) -> Look:
@@ -127,10 +89,11 @@ def more_looks(sheet: Sheet, first: Reading) -> Iterator[Look]:
         if not 0.8 * WORD_HEIGHT <= measured <= 1.2 * WORD_HEIGHT:
             factor = _bounded(sheet, factor * min(max(WORD_HEIGHT / measured, 0.5), 2.0))
     yield Look("stretched", 0.8 * factor)
+    yield Look("softened", factor)
+    if first.confidence >= DOUBTFUL:
+        return
     yield Look("flattened", factor, Layout.COLUMN)
     yield Look("plain", factor)
-    if first.confidence < UNSURE:
-        yield Look("softened", factor)
     if sheet.grey.mean() < _DARK:
         yield Look("inverted", factor)
 
@@ -176,12 +139,12 @@ def _rotation_of(sheet: Sheet, engine: Engine) -> int:
     return upright.rotation if upright and upright.confidence >= _ENOUGH_TO_TURN else 0
 
 
-def _flags(rotation: int, best: Reading, looks: int, *, blank: bool) -> Iterator[str]:
+def _flags(rotation: int, best: Reading, *, again: bool, blank: bool) -> Iterator[str]:
     if rotation:
         yield "rotated"
     if best.skew:
         yield "skewed"
-    if looks > 1:
+    if again:
         yield "second-look"
     if blank:
         yield "blank"
