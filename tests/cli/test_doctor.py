@@ -1,5 +1,6 @@
 """What doctor sees of a target on a network: that it keeps what it is given, and who may delete there."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from repatria.settings import Settings
 from repatria.store.memory import MemoryStore
 from repatria.store.registry import open_store
 from repatria.store.room import room_at
+from tests.cli.making import code, make_site
 from tests.servers import Server
 
 
@@ -95,3 +97,44 @@ def test_a_target_without_room_for_the_next_copy_is_warned_of(
         each.state for each in dataset_checks(load_manifest(file), Settings(state=tmp_path)) if each.name == "space"
     ]
     assert found == ([State.WARNING] if warned else [])
+
+
+def chain_states(folder: Path) -> list[tuple[State, str]]:
+    manifest, settings = load_manifest(folder / "d.toml"), Settings(state=folder / "state")
+    return [
+        (each.state, each.seen + each.advice) for each in dataset_checks(manifest, settings) if each.name == "chain"
+    ]
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    site = make_site(tmp_path, monkeypatch, capsys, {"a": b"1"})
+    assert chain_states(site) == []
+    assert code("copy", "d.toml", "-q") == 0
+    return site
+
+
+def test_a_chain_that_this_machine_knows_is_ready(copied: Path) -> None:
+    assert [state for state, _told in chain_states(copied)] == [State.OK]
+
+
+def test_a_chain_that_this_machine_does_not_know_is_to_be_adopted(copied: Path) -> None:
+    shutil.rmtree(copied / "state")
+    ((state, told),) = chain_states(copied)
+    assert state is State.PROBLEM
+    assert "repatria adopt d" in told
+
+
+def test_recipients_that_differ_from_the_chain_are_told(copied: Path) -> None:
+    assert code("keys", "new", "-o", "new", "-q") == 0
+    new = (copied / "new.pub").read_text().split()[-1]
+    manifest = (copied / "d.toml").read_text()
+    (copied / "d.toml").write_text(manifest.replace("key.pub", "new.pub"))
+    ((state, told),) = chain_states(copied)
+    assert state is State.WARNING
+    (copied / "d.toml").write_text(manifest)
+    assert code("rewrap", "d", "-i", "key", "-r", "new.pub", "--signer", "state/signer", "-q") == 0
+    ((state, told),) = chain_states(copied)
+    assert state is State.PROBLEM
+    assert f'"{new}",' in told
+    assert code("copy", "d.toml", "-q") == 2

@@ -50,8 +50,7 @@ class Site:
             signer=SIGNER,
             state=self.state,
             volume_size=self.volume_size,
-            patience=Patience(first_pause=0.001),
-            **options,  # type: ignore[arg-type]  # keywords of open
+            **{"patience": Patience(first_pause=0.001), **options},  # type: ignore[arg-type]  # keywords of open
         )
 
     def make(self, files: Mapping[str, bytes], findings: Sequence[Finding] = ()) -> str | None:

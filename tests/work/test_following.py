@@ -11,6 +11,7 @@ from repatria.crypt.identity import generate
 from repatria.crypt.recipient import fingerprint
 from repatria.crypt.sshsig import Signer
 from repatria.errors import UnknownSignerError, UnverifiableError, UsageError
+from repatria.progress import Silent
 from repatria.store.base import Store
 from repatria.work.outbox import Outbox
 from repatria.work.patience import Patience
@@ -56,7 +57,38 @@ def test_a_later_bundle_follows_the_new_head(site: Site, tmp_path: Path) -> None
 
 def test_nothing_new_after_it_is_no_error(site: Site) -> None:
     rewrap(site.target)
+    site.identities = [NEW]
     assert site.make({"a": b"1", "b": b"two"}) is None
+
+
+def test_recipients_that_a_rewrapping_has_left_behind_are_refused(site: Site, tmp_path: Path) -> None:
+    rewrap(site.target)
+    before = copy_of(site.target)
+    for _time in range(2):  # also when the journal knows the new head already
+        with pytest.raises(UsageError, match="Nothing was sent") as caught:
+            site.make({"a": b"one", "b": b"two"})
+    assert fingerprint(NEW.recipient) in caught.value.message
+    assert fingerprint(IDENTITY.recipient) in caught.value.message
+    assert list(caught.value.details) == ["recipients = [", f'  "{NEW.recipient}",', "]"]
+    assert {item.path for item in site.target.list()} == {item.path for item in before.list()}
+    site.identities = [NEW]
+    assert site.make({"a": b"one", "b": b"two"}) is not None
+    assert verify(site.target, tmp_path, identity=NEW) == []
+
+
+def test_recipients_that_the_manifest_alone_changes_are_told(site: Site) -> None:
+    said: list[str] = []
+
+    class Said(Silent):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    site.identities = [NEW]
+    site.open(patience=Patience(progress=Said())).close()
+    (sentence,) = said
+    assert f"opens for {fingerprint(NEW.recipient)} too" in sentence
+    assert f"no longer opens for {fingerprint(IDENTITY.recipient)}" in sentence
+    assert "`repatria rewrap d`" in sentence
 
 
 def test_an_unfinished_bundle_of_which_nothing_is_at_the_target_follows_too(site: Site, tmp_path: Path) -> None:
@@ -65,7 +97,9 @@ def test_an_unfinished_bundle_of_which_nothing_is_at_the_target_follows_too(site
         list(run.catalogue.compared([told("a", b"1")]))
         run.bury_all(run.catalogue.unseen())
     rewrap(site.target)
+    site.identities = [NEW]
     assert site.make({"a": b"1"}) is not None
+    assert verify(site.target, tmp_path, identity=NEW) == []
     chain = Chain.load(site.target, "d")
     assert chain.head.statement.previous is not None
     assert chain.head.statement.previous.sha256 == chain.bundles[-2].statement_sha256
@@ -103,12 +137,14 @@ def test_changed_by_a_stranger_it_is_refused_until_it_was_verified(site: Site) -
         site.open()
     head = Chain.load(site.target, "d").head
     site.state.remember("d", Remembered(stranger.fingerprint, head.bundle_id, head.statement_sha256))
+    site.identities = [NEW]
     site.open().close()
 
 
 def test_put_back_as_it_was_before_it_is_refused(site: Site) -> None:
     before = copy_of(site.target)
     rewrap(site.target)
+    site.identities = [NEW]
     site.open().close()
     site.target = before
     with pytest.raises(UnverifiableError):
@@ -140,7 +176,7 @@ def test_of_a_bundle_whose_end_the_journal_has_not_seen(
         site.make({"a": b"one", "b": b"two"})
     monkeypatch.undo()
     rewrap(site.target)
-    site.open().close()
     site.identities = [NEW]
+    site.open().close()
     assert site.make({"a": b"1!", "b": b"two"}) is not None
     assert verify(site.target, tmp_path, identity=NEW) == []

@@ -17,6 +17,7 @@ from repatria.bundle.statement import MAX_DOCUMENT, IndexEntry, Statement, parse
 from repatria.bundle.succession import SIGNATURE_LIMIT, kept_paths, replaced_by, signing_key
 from repatria.crypt.errors import NoMatchError
 from repatria.crypt.identity import Identity
+from repatria.crypt.recipient import text_fingerprint
 from repatria.crypt.seek import DecryptingReader
 from repatria.crypt.sshsig import SigningKey
 from repatria.errors import CryptError, NotFoundError, RepatriaError
@@ -222,8 +223,17 @@ class Bundle:
         """Say which file it is where decrypting one fails."""
         try:
             yield
-        except (BundleError, NoMatchError):
+        except BundleError:
             raise
+        except NoMatchError as error:
+            raise NoMatchError(
+                _("{path} of the bundle {bundle} is encrypted to none of the identities given.").format(
+                    path=path, bundle=self.bundle_id
+                ),
+                advice=_("Give the identity of one of its recipients with -i: {recipients}.").format(
+                    recipients=", ".join(text_fingerprint(text) for text in self.statement.recipients)
+                ),
+            ) from error
         except CryptError as error:
             raise type(error)(
                 _("{path} of the bundle {bundle}: {message}").format(

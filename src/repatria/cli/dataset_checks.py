@@ -55,6 +55,7 @@ def dataset_checks(manifest: "Manifest", settings: "Settings") -> Iterator[Check
     for source in manifest.sources:
         yield _source(source)
     yield from _target(manifest)
+    yield from _chain(manifest, settings)
     yield from _space(manifest, settings)
     if manifest.archive:
         yield recognition_check(manifest.archive.ocr_lang, needed=True)
@@ -125,6 +126,20 @@ def _target(manifest: "Manifest") -> Iterator[Check]:
             yield from _remote_target(store, shown)
     except RepatriaError as error:
         yield failed("target", error)
+
+
+def _chain(manifest: "Manifest", settings: "Settings") -> Iterator[Check]:
+    from repatria.cli.chain_check import chain_check
+    from repatria.cli.context import open_target
+    from repatria.work.overview import standing_of
+    from repatria.work.state import StateFolder
+
+    with contextlib.suppress(RepatriaError):  # what fails here is told elsewhere
+        standing = standing_of(StateFolder(settings.state), manifest.id)
+        with contextlib.closing(open_target(manifest)) as target:
+            check = chain_check(manifest, standing, target)
+        if check is not None:
+            yield check
 
 
 def _local_target(folder: Path, shown: str) -> Check:

@@ -24,6 +24,7 @@ from typing import Self
 
 from repatria.bundle import layout
 from repatria.bundle.names import MemberNames
+from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.bundle.statement import DatasetFacts, FindingEntry, SourceFacts
 from repatria.bundle.volume import DEFAULT_VOLUME_SIZE, VolumeBuilder
@@ -47,9 +48,11 @@ from repatria.work.name_marks import NameMarks
 from repatria.work.numbering import Numbering
 from repatria.work.patience import Patience
 from repatria.work.publishing import Publisher
+from repatria.work.recipients import RecipientChange
 from repatria.work.sealed_rows import VolumeContent
 from repatria.work.sending import SealedVolume, Sender
 from repatria.work.settling import (
+    Head,
     head_at_target,
     is_lost,
     list_payload,
@@ -352,6 +355,7 @@ class BundleRun:
             require_head(found, self._memory.head(), self._facts.id)
         else:
             self._memory.require_finishing(self._facts.id)
+        self._judge_recipients(found)
         if beginning is not None:
             self._attach(beginning, self._recipients_of(beginning))
             if finished:
@@ -361,6 +365,17 @@ class BundleRun:
                 self._resume(beginning)
         if self._unfinished.beginning() is None:
             self._attach(self._memory.new_beginning(self._recipients), self._recipients)
+
+    def _judge_recipients(self, found: Head | None) -> None:
+        """Refuse recipients that a rewrapping has left behind; say what those of the manifest change."""
+        if found is None:
+            return
+        latest = Bundle(self._target, self._facts.id, found.bundle).statement
+        change = RecipientChange.between(latest, recipient_texts(self._recipients))
+        if change is not None and change.rewrapped:
+            raise change.refusal()
+        if change is not None:
+            self._patience.progress.say(change.announcement())
 
     def _resume(self, beginning: Beginning) -> None:
         listed = list_payload(self._target, self._facts.id, beginning.bundle)

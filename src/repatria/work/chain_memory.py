@@ -42,11 +42,9 @@ class ChainMemory:
         with self.journal.transaction():
             if head is not None and head.bundle == found.bundle:
                 self.journal.set_facts(head_statement=found.statement_sha256)
-                if self.unfinished.outbox.first() is not None:
-                    # It names the old statement, and nothing of it came to the target: no bundle there was unfinished
-                    # when the recipients changed. So it is begun again, and loses nothing that was sent.
-                    self.unfinished.clear()
-                self.unfinished.follow(found.bundle, found.statement_sha256)
+                # What was begun names the old statement and the old recipients, and nothing of it came to the target:
+                # no bundle there was unfinished when they changed. It is begun again, and loses nothing that was sent.
+                self.unfinished.clear()
             else:
                 self.unfinished.outbox.clear()  # what waited is at the target, under newer bytes
                 self.journal.set_facts(finishing=found.statement_sha256)

@@ -56,6 +56,8 @@ class DatasetStanding:
     dataset: str
     bundle: str | None = None
     """The last finished bundle; None if there is none."""
+    statement: str | None = None
+    """The SHA-256 of its statement, as it is known here."""
     uri: str | None = None
     finished: str | None = None
     """When it was finished: RFC 3339, UTC."""
@@ -85,6 +87,7 @@ def standing_of(state: StateFolder, dataset_id: str, runs: LastRuns | None = Non
         return DatasetStanding(
             dataset=dataset_id,
             bundle=journal.fact("head_bundle"),
+            statement=journal.fact("head_statement"),
             uri=journal.fact("head_uri"),
             finished=journal.fact("head_finished"),
             objects=int(journal.fact("head_objects") or 0),

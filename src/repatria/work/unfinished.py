@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Literal
@@ -142,13 +142,6 @@ class Unfinished:
         """Note that a bundle is begun, if it is not noted yet."""
         if self.beginning() is None:
             self._journal.set_facts(unfinished=json.dumps(asdict(beginning)))
-
-    def follow(self, previous_bundle: str, statement_sha256: str) -> None:
-        """Let the unfinished bundle name the bundle before it by the statement that this has now."""
-        beginning = self.beginning()
-        if beginning is not None and beginning.previous_bundle == previous_bundle:
-            follows = replace(beginning, previous_sha256=statement_sha256)
-            self._journal.set_facts(unfinished=json.dumps(asdict(follows)))
 
     def sent(
         self,
