@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from repatria.work.cluster import ClusterAddress
+from repatria.work.cluster_address import ClusterAddress
 
 ROOT = Path(__file__).parent.parent
 ALLOWED_FAILURES = 1

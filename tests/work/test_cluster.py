@@ -15,15 +15,9 @@ import pytest
 from distributed.security import Security
 
 from repatria.errors import StoppedError, UsageError
-from repatria.work.cluster import (
-    Cluster,
-    ClusterAddress,
-    WorkersLostError,
-    exposed,
-    open_cluster,
-    parse_address,
-    require_dask,
-)
+from repatria.work.cluster import Cluster, WorkersLostError, open_cluster, require_dask
+from repatria.work.cluster_address import ClusterAddress, exposed, parse_address
+from repatria.work.cluster_talk import Asking, Talk
 from repatria.work.cluster_worker import Outfit, WorkerFacts
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
@@ -55,8 +49,21 @@ def fail(unit: str) -> None:
     raise ValueError(unit)
 
 
+def ask_thrice(unit: str, asking: Asking) -> None:
+    for number in range(3):
+        assert asking.ask((unit, number, os.getpid())) == number
+    if unit == "wrong":
+        raise UsageError("no")
+
+
 def end_worker(_unit: None) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def answer_with_its_number(talk: Talk) -> None:
+    heard = talk.heard()
+    assert heard is not None
+    talk.answer(heard.attempt, heard.question[1])
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +170,28 @@ def test_units_run_on_workers_what_goes_wrong_comes_back_and_logs_hold_nothing(s
         patience.stop.at(time.time() + 0.2)
         with pytest.raises(StoppedError):
             cluster.call(time.sleep, 2.0)
+
+
+def test_a_unit_asks_back_and_another_attempt_begins_anew_where_its_worker_died(scheduler: DaskCluster) -> None:
+    with scheduler.working(2) as workers, opened(scheduler) as cluster:
+        by_process = {worker.process.pid: worker for worker in workers}
+        heard_numbers, attempts = [], set()
+        with cluster.talking(ask_thrice, "awa") as talk:
+            while (heard := talk.heard()) is not None:
+                _unit, number, process = heard.question
+                heard_numbers.append(number)
+                attempts.add(heard.attempt)
+                if len(heard_numbers) == 2:
+                    by_process[process].kill()
+                else:
+                    talk.answer(heard.attempt, number)
+        assert heard_numbers == [0, 1, 0, 1, 2]
+        assert len(attempts) == 2
+        with cluster.talking(ask_thrice, "wrong") as talk:
+            for _time in range(3):
+                answer_with_its_number(talk)
+            with pytest.raises(UsageError, match="no"):
+                talk.heard()
 
 
 def test_a_unit_that_ends_its_workers_is_given_up_and_where_none_is_left_the_run_stops_resumably(

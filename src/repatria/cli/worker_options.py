@@ -7,7 +7,7 @@ from repatria.errors import UsageError
 from repatria.i18n import _
 
 if TYPE_CHECKING:
-    from repatria.work.cluster import ClusterAddress
+    from repatria.work.cluster_address import ClusterAddress
 
 
 _NUMBER = re.compile("[1-9][0-9]{0,4}")
@@ -18,7 +18,8 @@ def workers_of(text: str | None) -> "tuple[int | None, ClusterAddress | None]":
 
     UsageError for anything else, and for a cluster where Dask is not installed.
     """
-    from repatria.work.cluster import parse_address, require_dask
+    from repatria.work.cluster import require_dask
+    from repatria.work.cluster_address import parse_address
 
     if text is None:
         return None, None

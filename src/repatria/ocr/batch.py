@@ -19,7 +19,7 @@ from repatria.ocr.reading import Reader, ReadScan, Trouble
 from repatria.ocr.seen import SeenScans
 from repatria.ocr.shelving import Finished, Shelving, version_of
 from repatria.work.bundling import BundleRun
-from repatria.work.cluster import ClusterAddress
+from repatria.work.cluster_address import ClusterAddress
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason
 

@@ -15,7 +15,8 @@ from repatria.ocr.engine import EngineChoice
 from repatria.ocr.isolation import Children, Ending, IsolationError
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.page import PageTask, ReadPage
-from repatria.work.cluster import Cluster, ClusterAddress, Held, WorkersLostError, open_cluster
+from repatria.work.cluster import Cluster, Held, WorkersLostError, open_cluster
+from repatria.work.cluster_address import ClusterAddress
 from repatria.work.cluster_worker import Outfit
 from repatria.work.patience import Patience
 

@@ -5,21 +5,21 @@ Dask's scheduler decides where, and runs a unit again whose worker died. What tr
 over TLS or not beyond this machine, no worker may spill it to a disk, and none may show it in a log (`cluster_worker`).
 """
 
-import ipaddress
+import functools
 import logging
-import re
 import socket
 import time
+import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 from repatria.errors import StoppedError, UnreachableError, UsageError
 from repatria.i18n import _
+from repatria.work.cluster_address import ClusterAddress, exposed
+from repatria.work.cluster_talk import Asking, Talk, worked_asking
 from repatria.work.cluster_worker import (
     Outfit,
     Refused,
@@ -42,8 +42,6 @@ Made = TypeVar("Made")
 Held: TypeAlias = "DaskFuture[Veiled]"
 """A value that is on the cluster."""
 
-DEFAULT_PORT = 8786
-_ADDRESS = re.compile(r"dask://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#\[\]@]+)(?::(?P<port>\d{1,5}))?/?")
 _SECONDS_TO_ANSWER = 10.0
 _GLANCE = 0.5
 """Seconds between two looks at whether a stop was asked for, while a unit is waited for."""
@@ -53,34 +51,6 @@ _SECONDS_BETWEEN_COUNTS = 2.0
 
 class WorkersLostError(Exception):
     """Worker after worker ended while it worked on this unit, as many as the scheduler allows."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterAddress:
-    """Where a Dask scheduler listens."""
-
-    host: str
-    port: int = DEFAULT_PORT
-
-    def __str__(self) -> str:
-        return f"dask://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether nothing that is said to it leaves this machine."""
-        return _is_loopback(self.host)
-
-
-def parse_address(text: str) -> ClusterAddress:
-    """Return the address of `dask://HOST:PORT`; UsageError for anything else."""
-    match = _ADDRESS.fullmatch(text)
-    port = int(match["port"] or DEFAULT_PORT) if match else 0
-    if match is None or not 0 < port < 1 << 16:
-        raise UsageError(
-            _("{text} is no address of a Dask scheduler.").format(text=text),
-            advice=_("Give it as dask://HOST:PORT, for example dask://10.0.0.5:8786."),
-        )
-    return ClusterAddress(match["host"].strip("[]"), port)
 
 
 def require_dask() -> None:
@@ -173,19 +143,50 @@ class Cluster:
         """
         given: tuple[Any, ...] = held  # Dask puts the values in their place
         future = self._executor.submit(worked, Veiled((self._outfit, function, unit)), *given)
+        looking = self._looking(future)
         try:
-            result = self._awaited(future).value
+            while (result := looking(_GLANCE)) is None:
+                pass
         finally:
             future.cancel()
-        match result:
-            case Returned():
-                made: Made = result.value
-                return made
-            case Refused():
-                raise result.error
-            case Unfit():
-                raise self._ended(self._outfit.fault_of(result.facts))
-        raise TypeError(type(result).__name__)
+        made: Made = self._made(result)
+        return made
+
+    @contextmanager
+    def talking(self, function: Callable[[Any, Asking], None], unit: object) -> Iterator[Talk]:
+        """Have `function(unit, asking)` run on a worker, and yield the other side of what it asks.
+
+        Until it has ended, or the body has. Errors are raised by the talk, as `call` raises them.
+        """
+        token = f"repatria-{uuid.uuid4().hex}"
+        work = functools.partial(worked_asking, function, token)
+        future = self._executor.submit(worked, Veiled((self._outfit, work, unit)))
+        looking = self._looking(future)
+
+        def has_ended(seconds: float) -> bool:
+            result = looking(seconds)
+            if result is not None:
+                self._made(result)
+            return result is not None
+
+        talk = Talk(self._client, token, has_ended)
+        try:
+            yield talk
+        finally:
+            future.cancel()
+            with suppress(OSError, RuntimeError):
+                talk.close()
+
+    def _made(self, result: Veiled) -> Any:
+        """Return what a unit returned, or raise what it raised."""
+        match result.value:
+            case Returned(value):
+                return value
+            case Refused(error):
+                raise error
+            case Unfit(facts):
+                raise self._ended(self._outfit.fault_of(facts))
+        raise TypeError(type(result.value).__name__)
 
     def require_loopback(self) -> None:
         """Refuse a scheduler that other machines can reach without TLS, and workers elsewhere."""
@@ -217,19 +218,22 @@ class Cluster:
             if fault:
                 raise UsageError(fault, advice=_start_workers(self._address))
 
-    def _awaited(self, future: "Future[Veiled]") -> Veiled:
+    def _looking(self, future: "Future[Veiled]") -> Callable[[float], Veiled | None]:
+        """Return what waits so many seconds for a unit to end, and raises if it never will."""
         from distributed import KilledWorker
 
         attempt = self._patience.attempt()
-        while True:
+
+        def look(seconds: float) -> Veiled | None:
             try:
-                return future.result(_GLANCE)
+                return future.result(seconds)
             except TimeoutError:
                 self._patience.stop.raise_if_requested()
                 if self._has_workers():
                     attempt.succeeded()
                 else:
                     attempt.pause(UnreachableError(_("{address} has no workers.").format(address=self._address)))
+                return None
             except CancelledError as error:
                 self._patience.stop.raise_if_requested()
                 raise self._ended(_("{address} no longer answers.").format(address=self._address)) from error
@@ -238,6 +242,8 @@ class Cluster:
             except Exception as error:  # `worked` returns what goes wrong in a unit: this one did not even begin
                 reason = type(error).__name__
                 raise self._ended(_("A Dask worker cannot run Repatria ({reason}).").format(reason=reason)) from error
+
+        return look
 
     def _has_workers(self) -> bool:
         asked, answer = self._counted
@@ -251,11 +257,6 @@ class Cluster:
         error = StoppedError(reason, advice=_("Run the same command again once the cluster is whole."))
         self._patience.stop.request(Reason.LINK, error)
         return self._patience.stop.error()
-
-
-def exposed(addresses: Iterable[str]) -> list[str]:
-    """Return those addresses, as Dask writes them (`tcp://127.0.0.1:8786`), that lie beyond this machine."""
-    return [address for address in addresses if not _is_loopback(urlsplit(address).hostname or "")]
 
 
 def _require_answer(address: ClusterAddress) -> None:
@@ -284,13 +285,6 @@ def _is_tls_configured() -> bool:
     from distributed.security import Security
 
     return bool(Security().get_tls_config_for_role("client")["cert"])
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _quieten() -> None:

@@ -59,7 +59,7 @@ class Outfit:
             fault = _(
                 "The Dask worker {worker} may write what it holds to its disk, in the clear, if memory runs short."
             )
-        elif not facts.equipment:
+        elif self.equipment and not facts.equipment:
             fault = _("The Dask worker {worker} cannot do this work: it has no {needed}.")
         elif facts.equipment != self.equipment:
             fault = _("The Dask worker {worker} has {found}, this machine {needed}: they would not work alike.")
