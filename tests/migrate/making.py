@@ -8,6 +8,7 @@ from pathlib import Path
 from repatria.bundle.statement import DatasetFacts, SourceFacts
 from repatria.errors import Role
 from repatria.migrate.copy import CopyResult, copy_dataset
+from repatria.migrate.headway import Remainder
 from repatria.model import Object
 from repatria.source.base import ObjectSource
 from repatria.source.objects import Selection, StoreSource
@@ -80,6 +81,7 @@ class Job:
     stop: StopSignal = field(default_factory=StopSignal)
     patience_seconds: float = 60.0
     workers: int | None = None
+    outlook: Callable[[Remainder], str] = lambda _left: ""
 
     def open(self) -> BundleRun:
         return BundleRun.open(
@@ -104,6 +106,7 @@ class Job:
                 throttle=Throttle(None, self.stop.wait),
                 patience=self.patience(),
                 reads=self.workers,
+                outlook=self.outlook,
             )
 
 

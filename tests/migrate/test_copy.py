@@ -24,6 +24,7 @@ from repatria.errors import (
     UnreachableError,
 )
 from repatria.migrate import copy as copying
+from repatria.migrate.headway import Remainder
 from repatria.model import FindingKind, Object
 from repatria.store.local import LocalStore
 from repatria.store.memory import MemoryStore
@@ -433,6 +434,26 @@ def test_a_stop_says_how_many_volumes_are_safe_and_the_next_run_goes_on(
     assert source.fetched - before < 6 * MIB + sum(map(len, FILES.values()))
     assert read_chain(job.target) == {**FILES, "large.dump": large}
     assert verify(job.target, job.state) == []
+
+
+def test_when_time_is_up_it_is_said_how_much_is_left_at_what_speed(job: Job, source: Watched, large: bytes) -> None:
+    told: list[Remainder] = []
+
+    def outlook(left: Remainder) -> str:
+        told.append(left)
+        return "Two more nights."
+
+    def stop_at(each: Object, at: int) -> None:
+        if each.path == "large.dump" and at > 5 * MIB:
+            job.stop.request(Reason.WINDOW)
+
+    source.before_chunk = stop_at
+    job.workers, job.outlook = 1, outlook
+    with pytest.raises(StoppedError, match=r"safe at the target; .* Two more nights\."):
+        job.run()
+    total = sum(map(len, FILES.values())) + len(large)
+    assert total - 6 * MIB < told[0].bytes < total - 2 * MIB
+    assert told[0].bytes_per_second > 0
 
 
 def test_a_stop_is_heard_while_the_source_says_nothing(job: Job, source: Watched) -> None:

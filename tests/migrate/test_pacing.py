@@ -9,6 +9,7 @@ import pytest
 from repatria.errors import ManifestError, StoppedError, UnreachableError
 from repatria.manifest import Manifest, load_manifest
 from repatria.migrate import pacing as module
+from repatria.migrate.headway import Remainder
 from repatria.migrate.pacing import Pacing, Wishes, until_clock
 from repatria.work.stop import Reason, StopSignal
 from tests.work.making import IDENTITY
@@ -68,6 +69,20 @@ def test_until_ends_before_the_window_does(manifest: Manifest) -> None:
     stop = StopSignal(clock=lambda: NIGHT.timestamp() + 3600)
     pacing(manifest, Wishes(until=NIGHT + timedelta(hours=1)), stop).begin(NIGHT)
     assert stop.requested
+
+
+def test_until_within_the_window_promises_no_other_opening(manifest: Manifest) -> None:
+    stop = StopSignal(clock=lambda: NIGHT.timestamp() + 3600)
+    pacing(manifest, Wishes(until=NIGHT + timedelta(hours=1)), stop).begin(NIGHT)
+    assert stop.requested
+    assert stop.error().advice == ""
+
+
+def test_what_is_left_is_told_in_nights_at_the_speed_that_was_measured(manifest: Manifest) -> None:
+    morning = NIGHT + timedelta(hours=7)
+    rest = pacing(manifest).rest(Remainder(bytes=3 * 36_000_000_000 + 1, bytes_per_second=1_000_000), morning)
+    assert rest.transfer == timedelta(hours=30, microseconds=1)
+    assert rest.nights == 4
 
 
 def test_until_is_meant_in_the_dataset_s_time_zone(manifest: Manifest) -> None:

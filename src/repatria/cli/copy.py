@@ -19,6 +19,7 @@ from repatria.i18n import _, ngettext
 if TYPE_CHECKING:
     from repatria.manifest import Manifest
     from repatria.migrate.copy import CopyResult
+    from repatria.migrate.headway import Remainder
     from repatria.migrate.pacing import Pacing, Wishes
     from repatria.progress import Progress
     from repatria.settings import Settings
@@ -76,6 +77,8 @@ def register(app: typer.Typer) -> None:
             result = _copy(out, described, settings, wishes, mending, wait=wait, workers=workers)
             facts.update(bundle=result.uri or "", objects=result.objects, bytes=result.bytes, gone=result.gone)
             facts["findings"] = len(result.findings)
+            if mending.found:
+                facts["repaired"] = mending.found
             facts["code"] = code = worst(found.kind.exit_code for found in result.findings)
         return code
 
@@ -140,6 +143,7 @@ def _one_night(
             progress=progress,
             reads=workers,
             glance=pacing.look,
+            outlook=lambda left: _outlook(pacing, left),
         )
         progress.finish()
         _show(out, manifest.id, result, run.latest_uri)
@@ -182,6 +186,22 @@ def _await_window(out: Output, pacing: "Pacing", *, wait: bool) -> None:
         pacing.stop.wait((opens - now).total_seconds())
         now = max(opens, datetime.now(UTC))
     pacing.begin(now)
+
+
+def _outlook(pacing: "Pacing", left: "Remainder") -> str:
+    """Return the sentence that says how long the rest takes at the speed of this run."""
+    from repatria.cli.quantity import duration_text, number_text, size_text
+
+    now = datetime.now(UTC)
+    rest = pacing.rest(left, now)
+    told = {"size": size_text(left.bytes), "time": duration_text(rest.transfer.total_seconds())}
+    if pacing.window.always_open(now):
+        return _("{size} are left: {time} at the speed of this run.").format(**told)
+    return ngettext(
+        "{size} are left: {time} at the speed of this run, {count} more night.",
+        "{size} are left: {time} at the speed of this run, {count} more nights.",
+        rest.nights,
+    ).format(count=number_text(rest.nights), **told)
 
 
 def _may_go_on(pacing: "Pacing") -> bool:

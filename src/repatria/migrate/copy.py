@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from repatria.errors import StoppedError, StoreError
-from repatria.i18n import _, ngettext
+from repatria.i18n import _
 from repatria.migrate.ahead import Ahead
 from repatria.migrate.fetching import Fetcher
 from repatria.migrate.filling import Outcome, finding
+from repatria.migrate.headway import Headway, Remainder, Volumes
 from repatria.migrate.line import Line
 from repatria.migrate.plan import SMALLEST_CUT, Planned, cut
 from repatria.model import Finding, FindingKind, Object, ObjectKind
@@ -63,11 +64,12 @@ def copy_dataset(
     progress: Progress = SILENT,
     reads: int | None = None,
     glance: Callable[[], None] = lambda: None,
+    outlook: Callable[[Remainder], str] = lambda _left: "",
 ) -> CopyResult:
     """Copy what is new or changed into the bundle of `run`, bury what is gone, and finish it.
 
     `reads` is how many reads of a source run at once, at most; without, as many as bring more. `glance` is called a few
-    times a second, in this thread.
+    times a second, in this thread; `outlook` returns what is said of the rest when time was up.
 
     Errors: StoreError (4 or 5) if a first contact fails, a source's listing is refused or the target fails;
     StoppedError (8) and InterruptedByUserError (130) once a stop is asked for. After each of them the same call goes
@@ -77,7 +79,7 @@ def copy_dataset(
     by_name = {source.name: source for source in sources}
     fetcher = Fetcher(by_name, throttle or Throttle(None, patience.stop.wait), patience, progress, reads)
     copying = _Copying(run, sources, fetcher, progress)
-    copying.glance = glance
+    copying.glance, copying.outlook = glance, outlook
     try:
         return copying.to_the_end()
     except StoppedError as error:
@@ -108,11 +110,12 @@ class _Copying:
         self._result = CopyResult(before=run.arrived)
         self._listed: dict[str, int] = {}
         self._wanted: Ahead[Wanted] | None = None
-        self._placed = 0
+        self._headway = Headway()
         self._again: list[Planned] = []
         self._failed: dict[str, Finding] = {}
         self._volumes = Volumes(run.proven)
         self.glance: Callable[[], None] = lambda: None
+        self.outlook: Callable[[Remainder], str] = lambda _left: ""
 
     def to_the_end(self) -> CopyResult:
         """Copy, bury, finish."""
@@ -144,6 +147,9 @@ class _Copying:
         sentence = self._volumes.sentence(self._run.proven)
         if self._stop.reason is Reason.LINK:
             sentence = f"{error.message} {sentence}"
+        left = self._headway.remainder(self._result.bytes)
+        if self._stop.reason is Reason.WINDOW and left is not None:
+            sentence = f"{sentence} {self.outlook(left)}".rstrip()
         return type(error)(sentence, advice=error.advice, public=error.public)
 
     def _copy_listed(self) -> None:
@@ -153,7 +159,7 @@ class _Copying:
         self._run.catalogue.begin_listing()
         self._progress.start(_("Listing the source"), None, Counted.OBJECTS)
         self._wanted = wanted = Ahead(self._new_or_changed(), LOOK_AHEAD)
-        self._placed = 0
+        self._headway = Headway()
         begun = time.monotonic()
         while time.monotonic() - begun < _FIRST_LOOK and wanted.look(_PAGE):
             pass
@@ -175,7 +181,8 @@ class _Copying:
     def _know_total(self, wanted: Ahead[Wanted]) -> None:
         """Tell how much there is in all, now that the listing was seen to its end."""
         waiting = wanted.waiting
-        self._progress.total(self._placed + sum(each.object.size for each in waiting))
+        self._headway.total = self._headway.placed + sum(each.object.size for each in waiting)
+        self._progress.total(self._headway.total)
         begun = self._volumes.planned - self._volumes.before
         self._volumes.ahead = begun + _volume_count(waiting, self._run.volume_size)
 
@@ -200,7 +207,7 @@ class _Copying:
     def _numbered(self, wanted: Iterable[Wanted]) -> Iterator[Planned]:
         """Give objects their numbers and member names; those that have begun in parts go on with theirs."""
         for each in wanted:
-            self._placed += each.object.size
+            self._headway.placed += each.object.size
             yield self._gone_on(each) or self._new(each.object, each.source)
 
     def _gone_on(self, wanted: Wanted) -> Planned | None:
@@ -211,6 +218,7 @@ class _Copying:
         if part is None:
             return None
         self._progress.advance(part.end)
+        self._headway.before += part.end
         return Planned(told, part.object, part.name, wanted.source, done=part.end, parts=part.part)
 
     def _new(self, told: Object, source: str, *, again: bool = False) -> Planned:
@@ -281,35 +289,6 @@ class _Copying:
         for source in self._sources:
             self._run.catalogue.require_listed(source.name, self._listed[source.name])
         self._result.gone = self._run.bury_all(self._run.catalogue.unseen())
-
-
-@dataclass(slots=True)
-class Volumes:
-    """How many volumes a copy has, as far as is known."""
-
-    planned: int
-    """Those of earlier runs of the bundle, and of the units begun so far."""
-    ahead: int | None = None
-    """Those of this run in all, known once the whole listing was seen."""
-    before: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.before = self.planned
-
-    def sentence(self, safe: int) -> str:
-        """Return what is said when a run stops."""
-        if self.ahead is None:
-            return ngettext(
-                "Nothing is lost. {count} volume is safe at the target; run the same command again to go on.",
-                "Nothing is lost. {count} volumes are safe at the target; run the same command again to go on.",
-                safe,
-            ).format(count=f"{safe:,}")
-        total = max(self.before + self.ahead, self.planned)
-        return ngettext(
-            "Nothing is lost. {safe} of {count} volume is safe at the target; run the same command again to go on.",
-            "Nothing is lost. {safe} of {count} volumes are safe at the target; run the same command again to go on.",
-            total,
-        ).format(safe=f"{safe:,}", count=f"{total:,}")
 
 
 def _volume_count(wanted: Iterable[Wanted], volume_size: int) -> int:

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from repatria.errors import RepatriaError, StoppedError
 from repatria.i18n import _
 from repatria.manifest import Manifest
+from repatria.migrate.headway import Remainder
+from repatria.migrate.plan import Schedule, schedule
 from repatria.progress import SILENT, Progress
 from repatria.work.pace import Throttle, Window, next_clock_time, parse_window
 from repatria.work.patience import Patience
@@ -101,7 +103,12 @@ class Pacing:
             self.stop.at(None)
             return
         end = min(moments)
-        self.stop.at(end.timestamp(), self.announcement(self.window.opens(end)))
+        opens = self.window.opens(end)
+        self.stop.at(end.timestamp(), self.announcement(opens) if opens > end else "")
+
+    def rest(self, left: Remainder, now: datetime) -> Schedule:
+        """Return how long what is left takes at the speed that was measured, from the next opening of the window."""
+        return schedule(left.bytes, left.bytes_per_second * 8, self.window, now, efficiency=1.0)
 
     def announcement(self, moment: datetime) -> str:
         """Return the sentence that says when the window opens."""

@@ -201,9 +201,14 @@ class Schedule:
     """In how many open times of the window; 1 if it is always open."""
 
 
-def schedule(size: int, bits_per_second: int, window: Window, now: datetime) -> Schedule:
-    """Return when `size` bytes are over a link of a nominal rate, begun `now` or when the window opens next."""
-    needed = timedelta(seconds=size * 8 / (bits_per_second * LINK_EFFICIENCY))
+def schedule(
+    size: int, bits_per_second: float, window: Window, now: datetime, *, efficiency: float = LINK_EFFICIENCY
+) -> Schedule:
+    """Return when `size` bytes are over a link, begun `now` or when the window opens next.
+
+    The rate is a nominal one, of which objects get the part `efficiency`; 1 for a rate that was measured.
+    """
+    needed = timedelta(seconds=size * 8 / (bits_per_second * efficiency))
     left = needed
     for nights, stretch in enumerate(window.stretches(now), 1):
         begun = max(stretch.opens, now)
