@@ -6,10 +6,12 @@ decided from their structure alone, after they were decoded whole.
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 Placement = tuple[float, float, float, float, float, float]
@@ -28,6 +30,9 @@ _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 259, 262, 2
 _STRIP_OFFSETS, _STRIP_LENGTHS, _JPEG_TABLES = 273, 279, 347
 _GROUP4, _JPEG = 4, 7
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_FILTER_NONE, _FILTER_UP = 0, 2
+_DEFLATE_LEVEL = 4
+"""On grey and coloured scans 6 takes two to three times as long for a tenth less."""
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -173,9 +178,17 @@ def _group4_picture(image: Image.Image) -> Picture:
 
 
 def _png_picture(image: Image.Image) -> Picture:
-    """Encode as PNG and keep its image data."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=6)
-    made = _kept_png(buffer.getvalue())
-    assert made is not None  # noqa: S101 -- Pillow interlaces nothing, and the mode has no alpha
-    return made
+    """Encode as PNG does (its specification 1.2, chapter 6): rows as differences to the one above, deflated.
+
+    Scans differ little from what PNG encoders reach who try every filter, which takes most of their time.
+    """
+    rows = np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(image.height, -1)
+    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), dtype=np.uint8)
+    bits = 1 if image.mode == "1" else 8
+    filtered[:, 0] = _FILTER_NONE if bits == 1 else _FILTER_UP
+    filtered[:, 1:] = rows
+    if bits == 8:
+        filtered[1:, 1:] -= rows[:-1]
+    deflate = zlib.compressobj(_DEFLATE_LEVEL, strategy=zlib.Z_FILTERED if bits == 8 else zlib.Z_DEFAULT_STRATEGY)
+    data = deflate.compress(filtered.data) + deflate.flush()
+    return Picture(data, *image.size, "FlateDecode", "DeviceRGB" if image.mode == "RGB" else "DeviceGray", bits)
