@@ -9,6 +9,7 @@ from repatria.crypt.allowed_signers import AllowedSigners
 from repatria.crypt.sshsig import Signer
 from repatria.errors import UsageError
 from repatria.verify.trust import Trust, load_trust
+from repatria.work.named_signers import keep_named_signers
 from repatria.work.state import Remembered, StateFolder
 from tests.verify.conftest import Dataset
 
@@ -71,6 +72,26 @@ def test_trust_comes_from_settings_state_and_what_was_seen(tmp_path: Path, state
     state.remember("d", Remembered(OTHER.fingerprint, statement.bundle, "0" * 64))
     assert load_trust(state, "d").voucher(OTHER.key, statement)
     assert load_trust(state, "e").voucher(OTHER.key, statement) is None
+
+
+def test_everyone_named_for_a_dataset_stays_known_whoever_signed_last(tmp_path: Path, statement: Statement) -> None:
+    state, third = StateFolder(tmp_path / "state"), Signer.generate()
+    keep_named_signers(state, "d", "\n".join(each.key.allowed_line("senum") for each in (SIGNER, OTHER)))
+    state.remember("d", Remembered(third.fingerprint, statement.bundle, "0" * 64))
+    trust = load_trust(state, "d")
+    assert [trust.voucher(each.key, statement) for each in (SIGNER, OTHER)] == ["senum", "senum"]
+    assert trust.voucher(third.key, statement) == "the key remembered for this dataset"
+    assert load_trust(state, "e").voucher(OTHER.key, statement) is None
+
+
+def test_who_was_named_is_withdrawn_by_the_file_named_last(tmp_path: Path, statement: Statement) -> None:
+    state = StateFolder(tmp_path / "state")
+    keep_named_signers(state, "d", f"# ours\n{SIGNER.key.allowed_line('a')}\n\n{OTHER.key.allowed_line('b')}\n")
+    keep_named_signers(state, "d", f'b namespaces="repatria",valid-before="20240101Z" {OTHER.public_line()}\n')
+    state.remember("d", Remembered(OTHER.fingerprint, statement.bundle, "0" * 64))
+    trust = load_trust(state, "d")
+    assert trust.voucher(SIGNER.key, statement) == "a"
+    assert trust.voucher(OTHER.key, statement) is None
 
 
 def test_a_file_named_on_the_command_line_alone_counts(tmp_path: Path, statement: Statement) -> None:

@@ -12,10 +12,11 @@ from repatria.crypt.errors import NoMatchError
 from repatria.crypt.identity import generate
 from repatria.crypt.recipient import fingerprint
 from repatria.crypt.sshsig import Signer
-from repatria.errors import CryptError, RefusedError, RepatriaError, UnverifiableError, UsageError
+from repatria.errors import CryptError, RefusedError, RepatriaError, UnverifiableError, UsageError, worst
 from repatria.model import Object
 from repatria.store.base import Buffer, Store
 from repatria.store.memory import MemoryStore
+from repatria.verify.dataset import DatasetCheck, Wish
 from repatria.work.rewrap_site import FoundError
 from tests.bundle.making import DatasetMaker, file
 from tests.work.making import PowerCutError
@@ -177,6 +178,44 @@ class TestCutOff:
         touched = codes[codes.index(3) : len(codes) - codes[::-1].index(3)]
         assert (set(codes), set(touched)) == ({0, 3}, {3})
         assert len(touched) > 40
+
+    def test_by_a_signer_whom_the_verifier_does_not_know_it_is_not_altered_but_unverifiable(
+        self, store: MemoryStore, signer: Signer
+    ) -> None:
+        other = Signer.generate()
+        for at in range(1, changes_of(store, signer) + 1):
+            cut = copy_of(store)
+            with pytest.raises(PowerCutError):
+                rewrap(CutOff(cut, at, after=True), other, trust=trust_in(signer, other))
+            told = verify(cut, trust_in(signer))
+            assert told.code in {0, 3}, (at, told.verdicts)
+            deep = DatasetCheck(cut, DATASET, trust_in(signer), Wish(deep=True, identities=(OLD, NEW)))
+            assert worst(each.code for each in deep.run()) == told.code
+            if "records/rewrap.json.sig" in paths(cut):
+                assert told.code == 3
+                (record,) = [each for each in told.verdicts if each.subject == "records/rewrap.json"]
+                assert other.fingerprint in record.finding.detail
+                assert "--signers" in record.finding.detail
+
+    def is_cleaning(self, cut: MemoryStore, bundle: str) -> bool:
+        committed = f"records/rewrap/{bundle}/new/statement.json.sig" in paths(cut)
+        return b'"replaces"' in read(cut, f"{bundle}/statement.json") and not committed
+
+    def test_volumes_brought_back_from_a_second_copy_are_taken_as_old(self, store: MemoryStore, signer: Signer) -> None:
+        second = copy_of(store)
+        for cut in self.interrupted(store, signer):
+            under_way = next(
+                (path.split("/")[2] for path in paths(cut) if path.endswith("new/statement.json.sig")), None
+            )
+            under_way = under_way or next((path.split("/")[2] for path in paths(cut) if "/heads-" in path), None)
+            if under_way is None or self.is_cleaning(cut, under_way):
+                continue  # nothing of it is under way
+            for path in paths(cut):
+                if path.startswith(f"{under_way}/data/vol-"):
+                    data = read(second, path)
+                    cut.replace(f"{DATASET}/{path}", [data], len(data), hashlib.sha256(data).digest())
+            rewrap(cut, signer)
+            assert verify(cut, trust_in(signer), NEW).code == 0
 
     def test_cut_off_again_and_again(self, store: MemoryStore, signer: Signer) -> None:
         before = contents(store, OLD)

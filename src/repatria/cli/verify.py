@@ -1,7 +1,7 @@
 """`verify`: is a bundle, with the chain it builds on, what it was."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repatria.cli.chains import BundleArgument, EndpointOption, OnlyOption, ProfileOption, trust_of
+from repatria.cli.damage import damage_advice, damage_facts
 from repatria.cli.frame import command
 from repatria.cli.output import FINDING_WORDS, Column, Output
 from repatria.cli.progress import shown_progress
@@ -54,6 +55,8 @@ def register(app: typer.Typer) -> None:
         from repatria.cli.bag import foreign_bag, refuse_promises, verify_bag
         from repatria.cli.context import current_settings, identities, open_bundle
         from repatria.verify.dataset import DatasetCheck, Wish, parse_head
+        from repatria.work.overview import LastRuns, last_runs
+        from repatria.work.named_signers import keep_signers_file
         from repatria.work.state import StateFolder
 
         if sample is not None and not 0 < sample <= 100:
@@ -77,10 +80,14 @@ def register(app: typer.Typer) -> None:
         with audited(out, settings, "verify", opened.dataset_id) as facts, shown_progress(out) as progress:
             tally = _run(out, DatasetCheck(opened.store, opened.dataset_id, trust, wish, progress))
             facts.update(code=tally.code, bundles=len(tally.results), findings=len(tally.verdicts), deep=int(deep))
+            facts.update(damage_facts(tally.results))
+        tally.repaired = last_runs(state).get(opened.dataset_id, LastRuns()).repaired
         tally.tell(out, opened.store.uri, opened.dataset_id, wish)
         if tally.code == 0 and not only:
             try:
                 tally.remember(state, opened.dataset_id, trust)
+                if signers is not None:
+                    keep_signers_file(state, opened.dataset_id, signers)
             except UsageError as error:  # the verdict stands: only a bundle that is dropped later will not be noticed
                 out.warn(error.message)
         return tally.code
@@ -107,6 +114,7 @@ def _run(out: Output, check: "DatasetCheck") -> "_Tally":
                 tally.verdicts.append(told)
                 out.finding(told.finding)
     tally.is_being_rewrapped = bool(check.rewrapping.verdicts)
+    tally.stranger = check.rewrapping.stranger
     return tally
 
 
@@ -153,8 +161,12 @@ class _Tally:
 
     results: "list[BundleResult]" = field(default_factory=list)
     verdicts: "list[Verdict]" = field(default_factory=list)
+    repaired: Mapping[str, str] = field(default_factory=dict)
+    """Bundles of which all that still stands was sent again from here, and when."""
     is_being_rewrapped: bool = False
     """Its recipients are being changed: what is under way was not judged."""
+    stranger: str = ""
+    """Fingerprint of who changes them, if nobody vouches for that key."""
 
     @property
     def code(self) -> int:
@@ -175,7 +187,7 @@ class _Tally:
         kinds = Counter(str(each.finding.kind) for each in self.verdicts)
         out.summary(
             bundle=uri,
-            next=None if self.code == 0 else self._advice(),
+            next=None if self.code == 0 else self._advice(dataset_id),
             head=head.statement_sha256 or None,
             bundles=len(self.results),
             files=sum(result.files for result in self.results),
@@ -188,7 +200,7 @@ class _Tally:
         if self.code == 0:
             out.say(_("Head: {hash}").format(hash=head.statement_sha256))
         else:
-            out.say(self._advice())
+            out.say(self._advice(dataset_id))
 
     def _changes(self) -> Iterator[str]:
         """Yield who changed recipients, and of how many bundles: as a rule one key, all of the chain at once."""
@@ -205,10 +217,8 @@ class _Tally:
             ).format(time=time, signer=signer, count=number_text(count))
 
     def _sentence(self, dataset_id: str, wish: "Wish") -> str:
-        if self.code == 3 and self.is_being_rewrapped:
-            return _("The recipients are being changed: until that has come to its end, this is not called intact.")
         if self.code == 3:
-            return _("What was signed is unchanged, but not everything could be verified: this is not called intact.")
+            return self._unverifiable()
         if self.code != 0:
             return _("NOT INTACT: {dataset}: {counts}.").format(dataset=dataset_id, counts=_word(self.verdicts))
         files, read = sum(each.files for each in self.results), sum(each.files_read for each in self.results)
@@ -234,15 +244,30 @@ class _Tally:
         objects = sum(each.objects_read for each in self.results)
         return f"{sentence} {_('Every object decrypted and compared: {count}.').format(count=number_text(objects))}"
 
+    def _unverifiable(self) -> str:
+        if self.stranger:
+            return _(
+                "Recipients are being changed with the key {key}, for which nobody vouches: what does not match may be"
+                " new or altered, and this is not called intact."
+            ).format(key=self.stranger)
+        if self.is_being_rewrapped:
+            return _("The recipients are being changed: until that has come to its end, this is not called intact.")
+        return _("What was signed is unchanged, but not everything could be verified: this is not called intact.")
+
     def _signer(self) -> str:
         return ", ".join(dict.fromkeys(result.voucher or result.signer for result in self.results))
 
-    def _advice(self) -> str:
+    def _advice(self, dataset_id: str) -> str:
+        if self.code == 3 and self.stranger:
+            return _(
+                "If you know that key, verify again with --signers FILE that names it, and run the same `repatria"
+                " rewrap` again, to its end. Else ask who has access to the store; bring nothing back before."
+            )
         if self.code == 3 and self.is_being_rewrapped:
             return _("Run the same `repatria rewrap` again, to its end, then verify again.")
         if self.code == 3:
             return _("Get the signer's line from the signer, by another way, and verify again with --signers FILE.")
-        return _("Do not erase anything at the source. Bring what is named back from a second copy, then verify again.")
+        return damage_advice(dataset_id, self.results, self.repaired)
 
     def remember(self, state: "StateFolder", dataset_id: str, trust: "Trust") -> None:
         """Keep the head and signer of a chain that was verified whole, so that a dropped bundle is noticed later."""

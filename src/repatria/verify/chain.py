@@ -163,10 +163,16 @@ def check_signer(seen: Seen, trust: Trust, base_finished: str = "") -> Iterator[
     if seen.statement is None or seen.key is None or trust.voucher(seen.key, seen.statement, base_finished):
         return
     known = trust.remembered
-    if known is not None and known.signer:
-        detail = _("It is signed by {key}; when last seen from here, the dataset was signed by {known}.").format(
-            key=seen.key.fingerprint, known=known.signer
-        )
+    if known is not None and known.signer and trust.is_first_sight:
+        detail = _(
+            "It is signed by {key}, the latest bundle by {known}; this machine has seen neither before. If both may"
+            " sign, name both with --signers."
+        ).format(key=seen.key.fingerprint, known=known.signer)
+    elif known is not None and known.signer:
+        detail = _(
+            "It is signed by {key}; when last seen from here, the dataset was signed by {known}. If both may sign, name"
+            " both with --signers."
+        ).format(key=seen.key.fingerprint, known=known.signer)
     else:
         detail = _("Nobody vouches for the key {key} that signed it. Name those who may sign with --signers.").format(
             key=seen.key.fingerprint

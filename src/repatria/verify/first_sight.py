@@ -47,4 +47,4 @@ class FirstSight:
 
     def _take(self, key: SigningKey, remembered: Remembered) -> None:
         self.taken = key
-        self.trust = replace(self.trust, remembered=remembered)
+        self.trust = replace(self.trust, remembered=remembered, is_first_sight=True)

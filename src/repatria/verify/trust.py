@@ -11,6 +11,7 @@ from repatria.crypt.sshsig import SigningKey
 from repatria.errors import UsageError
 from repatria.i18n import _
 from repatria.reasons import reason_of
+from repatria.work.named_signers import named_signers
 from repatria.work.state import Remembered, StateFolder
 
 
@@ -23,6 +24,10 @@ class Trust:
     own: AllowedSigners | None = None
     """The keys that this machine signs with."""
     remembered: Remembered | None = None
+    is_first_sight: bool = False
+    """Whether what is `remembered` was met just now: nothing was known before."""
+    named: AllowedSigners | None = None
+    """Those whom the user named with `--signers` when the dataset was found in order; final like `allowed`."""
 
     def voucher(self, key: SigningKey, statement: Statement, base_finished: str = "") -> str | None:
         """Return who the key is and by whose word, None if nobody vouches for it.
@@ -38,11 +43,14 @@ class Trust:
         moment = datetime.strptime(signed_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         if self.allowed is not None and any(signer.blob == key.blob for signer in self.allowed.signers):
             return self.allowed.principal_of(key, NAMESPACE, moment)
+        named = self.named.principal_of(key, NAMESPACE, moment) if self.named else None
+        if named is None and self.named is not None and any(signer.blob == key.blob for signer in self.named.signers):
+            return None  # it was withdrawn, or may sign other things only
         if self.own is not None and self.own.principal_of(key, NAMESPACE, moment):
             return _("the key of this machine")
         if self.remembered is not None and self.remembered.signer == key.fingerprint:
             return _("the key remembered for this dataset")
-        return None
+        return named
 
 
 def load_trust(
@@ -60,7 +68,8 @@ def load_trust(
         return Trust(allowed, None, forgotten)
     public_files = [Path(f"{file}.pub") for file in (*own, state.signer_path())]
     lines = [f"own {_text(file)}" for file in public_files if file.is_file()]
-    return Trust(allowed, AllowedSigners.parse("\n".join(lines)), remembered)
+    own_keys = AllowedSigners.parse("\n".join(lines))
+    return Trust(allowed, own_keys, remembered, named=named_signers(state, dataset_id))
 
 
 def _text(file: Path) -> str:

@@ -140,10 +140,17 @@ class Closing:
         }
         return closing_files(draft, payload, {**signed_before, **kept}, self.signer)
 
-    def install(self, entry: BundleToRewrap, bundle: Bundle, base_sha256: str | None) -> str:
+    def install(
+        self,
+        entry: BundleToRewrap,
+        bundle: Bundle,
+        base_sha256: str | None,
+        bring_volumes: Callable[[Mapping[str, bytes]], None] | None = None,
+    ) -> str:
         """Put what was laid aside in its place; return the SHA-256 of the new statement. No identity is needed.
 
-        `base_sha256` as for `stage`. AlteredError if what lies aside is not what its statement binds, that tells of
+        `base_sha256` as for `stage`; `bring_volumes` is given the new manifest before anything is put in its place, and
+        makes the volumes what that says. AlteredError if what lies aside is not what its statement binds, that tells of
         something else than the one it replaces, or nobody vouches for who signed it.
         """
         aside = aside_folder(entry.bundle) + STAGED
@@ -163,13 +170,19 @@ class Closing:
         tags = layout.parse_manifest(tag_manifest)
         if any(tags.get(path, digests[path]) != digests[path] for path in digests):
             raise _stranger(entry.bundle, layout.TAGMANIFEST)
+        if bring_volumes is not None:
+            bring_volumes(layout.parse_manifest(self._staged(entry, layout.MANIFEST, digests)))
         for path in installing_order(digests):
             self.site.patience.stop.raise_if_requested()
-            content = bytes(self.site.read(aside + path))
-            if hashlib.sha256(content).digest() != digests[path]:
-                raise _stranger(entry.bundle, path)
-            self.site.install(f"{entry.bundle}/{path}", content)
+            self.site.install(f"{entry.bundle}/{path}", self._staged(entry, path, digests))
         return digests[layout.STATEMENT].hex()
+
+    def _staged(self, entry: BundleToRewrap, path: str, digests: Mapping[str, bytes]) -> bytes:
+        """Return a file that lies aside; AlteredError unless it has its digest."""
+        content = bytes(self.site.read(aside_folder(entry.bundle) + STAGED + path))
+        if hashlib.sha256(content).digest() != digests[path]:
+            raise _stranger(entry.bundle, path)
+        return content
 
     def _is_meant(self, statement: Statement, entry: BundleToRewrap, base_sha256: str | None) -> bool:
         replaced = statement.replaces.sha256 if statement.replaces else None

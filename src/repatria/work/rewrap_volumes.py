@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -26,6 +26,8 @@ class VolumeRewrapper:
     site: RewrapSite
     bundle_id: str
     progress: Progress
+    wanted: Mapping[str, bytes] | None = None
+    """Path -> SHA-256 that each volume is to have; nothing else is put in its place."""
     replaced: int = 0
     """How many were replaced by now; the others had their new head already."""
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
@@ -69,6 +71,9 @@ class VolumeRewrapper:
         payload = memoryview(data)[len(old if state is VolumeState.OLD else new) :]
         digest = hashlib.sha256(new)
         digest.update(payload)
+        if self.wanted is not None and self.wanted.get(volume.name) != digest.digest():
+            self._stopping.set()
+            return Finding(FindingKind.ALTERED, subject, _("What lies aside for it is not what was signed for it."))
         size = len(new) + len(payload)
         if state is VolumeState.OLD:
             if self._stopping.is_set():

@@ -4,8 +4,9 @@ The order is `rewrap_plan`'s. Whatever interrupts, the next run with the same re
 target, on any machine. It is no revocation: what was copied away before, or is kept as an older version, opens as ever.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from repatria.bundle import layout
@@ -221,12 +222,21 @@ class Rewrap:
         statement_sha256 = bundle.statement_sha256
         if todo.stage is Stage.VOLUMES:
             self._replace_volumes(entry, bundle, closing, base_sha256)
-        if todo.stage in {Stage.VOLUMES, Stage.COMMITTED}:
             statement_sha256 = closing.install(entry, bundle, base_sha256)
+        elif todo.stage is Stage.COMMITTED:
+            bring = partial(self._bring_volumes, entry)
+            statement_sha256 = closing.install(entry, bundle, base_sha256, bring)
         for path in removing_order(self._site.aside(entry.bundle)):
             self._site.remove(aside_folder(entry.bundle) + path)
         self._result.bundles += 1
         return statement_sha256
+
+    def _bring_volumes(self, entry: BundleToRewrap, manifest: Mapping[str, bytes]) -> None:
+        """Make volumes what the new manifest says, where old ones were brought back from a second copy meanwhile."""
+        rewrapper = VolumeRewrapper(self._site, entry.bundle, self._progress, manifest)
+        for number in range(1, len(entry.heads) + 1):
+            data = bytes(self._site.read(heads_path(entry.bundle, number), MAX_DOCUMENT))
+            rewrapper.run(parse_heads(data, self._site.dataset_id, entry, number))
 
     def _replace_volumes(
         self, entry: BundleToRewrap, bundle: Bundle, closing: Closing, base_sha256: str | None
