@@ -33,12 +33,23 @@ def test_a_bundle_is_to_be_verified_until_it_was(capsys: pytest.CaptureFixture[s
     assert found["verified"]
 
 
-def test_a_verification_that_failed_is_to_be_run_again(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_verification_found_damaged_is_to_be_sent_again(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code("copy", "d.toml", "-q")
     code("verify", "d", "-q")
     for volume in (site / "vault").glob("d/*/data/vol-000001.tar.age"):
         volume.write_bytes(bytes(volume.stat().st_size))
     assert code("verify", "d", "-q") == 1
+    bundle = next((site / "vault/d").glob("2*")).name
+    assert standing(capsys)["next"] == f"repatria copy d --repair d@{bundle}"
+    assert code("status") == 0
+    shown = capsys.readouterr().out
+    assert "found 1 damaged file at the target" in shown
+    assert "Nothing is lost" not in shown
+    assert code("verify", "d") == 1
+    assert f"repatria copy d --repair d@{bundle}" in capsys.readouterr().err
+    assert code("copy", "d", "--repair", f"d@{bundle}", "-q") == 0
+    assert code("verify", "d") == 1
+    assert f"What still stands of {bundle} was sent again on" in capsys.readouterr().err
     assert standing(capsys)["next"] == "repatria verify d"
 
 

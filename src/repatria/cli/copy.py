@@ -79,6 +79,8 @@ def register(app: typer.Typer) -> None:
             facts["findings"] = len(result.findings)
             if mending.found:
                 facts["repaired"] = mending.found
+            if mending.found:
+                facts["repaired"] = mending.found
             facts["code"] = code = worst(found.kind.exit_code for found in result.findings)
         return code
 

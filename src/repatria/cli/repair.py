@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from repatria.work.state import StateFolder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Repair:
     """What a copy is to repair."""
 
@@ -30,6 +30,8 @@ class Repair:
     """As it was given on the command line; None for nothing."""
     identities: "tuple[Identity, ...]"
     """Empty: which objects lie in a volume is not known, and all of the bundle count."""
+    found: str = ""
+    """The id of the damaged bundle, once its objects are to be taken again."""
 
 
 def identities_for(repair: str | None, given: "Sequence[Path] | None") -> "tuple[Identity, ...]":
@@ -71,6 +73,7 @@ def take_damaged_again(
         for path in damage.files:
             out.say(_("Damaged: {file}").format(file=f"{bundle_id}/{path}"))
         _take_again(out, StateFolder(settings.state), manifest.id, damage.objects())
+        repair.found = bundle_id
     finally:
         opened.store.close()
     if not repair.identities:

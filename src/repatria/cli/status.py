@@ -144,6 +144,7 @@ def _fields(standing: "DatasetStanding") -> dict[str, object]:
             "unsettled": unfinished.sent,
         },
         "verified": standing.verified,
+        "damaged": standing.runs.damaged,
         "holder": holder and {"user": holder.user, "host": holder.host, "pid": holder.pid, "since": holder.since},
         "next": _next(standing),
     }
@@ -158,6 +159,10 @@ def _work(standing: "DatasetStanding") -> str:
         return f"{told}, {_safe(unfinished)}" if unfinished else told
     if unfinished is not None:
         return _("interrupted, {safe}").format(safe=_safe(unfinished))
+    if standing.runs.damaged:
+        return ngettext("{count} file damaged", "{count} files damaged", standing.runs.damaged).format(
+            count=standing.runs.damaged
+        )
     return _("verified on {date}").format(date=standing.verified[:10]) if standing.verified else ""
 
 
@@ -174,8 +179,17 @@ def _next(standing: "DatasetStanding") -> str | None:
     if standing.holder is not None:
         return "repatria status --follow"
     if standing.bundle is not None and standing.unfinished is None:
-        return None if standing.verified else f"repatria verify {standing.dataset}"
+        return None if standing.verified else _verify_or_repair(standing)
     return _command_again(standing)
+
+
+def _verify_or_repair(standing: "DatasetStanding") -> str:
+    """Return what to do with a finished bundle that was not found intact."""
+    name, runs = standing.dataset, standing.runs
+    bundle = runs.damaged_bundle
+    if not bundle or bundle in runs.repaired or runs.made_by == "ocr":
+        return f"repatria verify {name}"
+    return f"repatria copy {name} --repair {name}@{bundle}"
 
 
 def _command_again(standing: "DatasetStanding") -> str:
@@ -214,4 +228,14 @@ def _sentence(found: "Sequence[DatasetStanding]") -> str:
                 waiting,
             ).format(count=waiting)
         )
-    return ", ".join(parts) + ". " + _("Nothing is lost.")
+    return ", ".join(parts) + ". " + _safety(sum(each.runs.damaged for each in found))
+
+
+def _safety(damaged: int) -> str:
+    if not damaged:
+        return _("Nothing is lost.")
+    return ngettext(
+        "The last verification found {count} damaged file at the target.",
+        "The last verification found {count} damaged files at the target.",
+        damaged,
+    ).format(count=damaged)

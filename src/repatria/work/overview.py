@@ -1,8 +1,10 @@
 """How a dataset stands, as far as this machine's state folder knows: without any key, without asking the target."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from repatria.work.audit import read_log
+from repatria.work.audit import LogLine, read_log
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import FILE_NAME, Journal
 from repatria.work.lock import Holder, lock_holder
@@ -33,6 +35,12 @@ class LastRuns:
     """The command that wrote to it last: `copy` or `ocr`."""
     verified: str | None = None
     """When it was last verified and found intact: RFC 3339, UTC."""
+    damaged: int = 0
+    """Files that the last verification found altered or missing."""
+    damaged_bundle: str | None = None
+    """The first bundle in which they lie."""
+    repaired: Mapping[str, str] = field(default_factory=dict)
+    """Damaged bundles of which all that still stands was sent again, from here, and when (RFC 3339)."""
 
 
 def last_runs(state: StateFolder) -> dict[str, LastRuns]:
@@ -43,10 +51,28 @@ def last_runs(state: StateFolder) -> dict[str, LastRuns]:
         dataset = str(fields.get("dataset", ""))
         known = found.get(dataset, LastRuns())
         if fields.get("command") in {"copy", "ocr"}:
-            found[dataset] = replace(known, made_by=str(fields["command"]))
+            found[dataset] = replace(known, made_by=str(fields["command"]), repaired=_repaired(known, line))
         elif fields.get("command") == "verify" and line.intact and "code" in fields:
-            found[dataset] = replace(known, verified=str(fields["time"]) if fields["code"] == 0 else None)
+            found[dataset] = _after_verification(known, fields)
     return found
+
+
+def _repaired(known: LastRuns, line: LogLine) -> Mapping[str, str]:
+    """Return what was sent again, with what a line on a copy adds."""
+    fields = line.fields
+    if not line.intact or fields.get("code") != 0 or not fields.get("repaired"):
+        return known.repaired
+    return {**known.repaired, str(fields["repaired"]): str(fields["time"])}
+
+
+def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
+    """Return what is known after a verification; one that could not be done at all leaves what an earlier one saw."""
+    if fields["code"] == 0:
+        return replace(known, verified=str(fields["time"]), damaged=0, damaged_bundle=None)
+    if "damaged" not in fields:
+        return replace(known, verified=None)
+    bundle = fields.get("damaged_bundle")
+    return replace(known, verified=None, damaged=int(fields["damaged"]), damaged_bundle=str(bundle) if bundle else None)
 
 
 @dataclass(frozen=True, slots=True)
