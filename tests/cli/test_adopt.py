@@ -15,7 +15,7 @@ from repatria.store.local import LocalStore
 from repatria.verify.first_sight import FirstSight
 from repatria.verify.trust import Trust
 from repatria.work import publishing
-from repatria.work.unfinished import Limits
+from repatria.work.index_range import Limits
 from tests.cli.making import code, make_site
 from tests.migrate.making import noise, write
 from tests.work.making import MIB

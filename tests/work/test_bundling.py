@@ -21,7 +21,7 @@ from repatria.store.memory import MemoryStore
 from repatria.work import publishing
 from repatria.work.bundling import BundleRun
 from repatria.work.journal import Journal
-from repatria.work.unfinished import ObjectPart
+from repatria.work.parts import ObjectPart
 from tests.work.making import IDENTITY, PowerCutError, Site, read_chain, store_all, told, verify
 
 NOISE = random.Random(20260105)  # noqa: S311 -- the same bytes every time, not a secret

@@ -34,6 +34,7 @@ GROUPS = (
     "ocr",
     "sheets",
     "search",
+    "show",
     "review",
     "export",
     "age",

@@ -12,9 +12,21 @@ if TYPE_CHECKING:
 
 def show_result(out: Output, dataset: str, result: "DigitiseResult", latest_uri: str | None, seconds: float) -> None:
     """Show what a run did, its bundle's URI last."""
+    record_result(out, dataset, result, seconds)
+    uri = result.uri or latest_uri
+    for sentence in _sentences(result, seconds):
+        out.say(sentence)
+    if result.findings and not out.names:
+        out.say(_("Which scans these are is shown on a terminal, or with --json."))
+    if uri is not None:
+        out.text(uri)
+    out.summary(bundle=uri, next=f"repatria verify {dataset}" if uri else None)
+
+
+def record_result(out: Output, dataset: str, result: "DigitiseResult", seconds: float, **moved: int) -> None:
+    """Show what is wrong with scans, and write the record of a bundle; `moved` are the counts that a watch adds."""
     for found in result.findings:
         out.finding(found, stored=False)
-    uri = result.uri or latest_uri
     out.record(
         "digitised",
         dataset=dataset,
@@ -25,15 +37,9 @@ def show_result(out: Output, dataset: str, result: "DigitiseResult", latest_uri:
         copies=result.copies,
         flagged=result.flagged,
         separators=result.separators,
+        **moved,
         seconds=round(seconds, 1),
     )
-    for sentence in _sentences(result, seconds):
-        out.say(sentence)
-    if result.findings and not out.names:
-        out.say(_("Which scans these are is shown on a terminal, or with --json."))
-    if uri is not None:
-        out.text(uri)
-    out.summary(bundle=uri, next=f"repatria verify {dataset}" if uri else None)
 
 
 def _sentences(result: "DigitiseResult", seconds: float) -> Iterator[str]:

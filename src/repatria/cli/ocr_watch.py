@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from repatria.cli.bordereau_lines import read_bordereau
 from repatria.cli.ocr_archive import Archive
+from repatria.cli.ocr_report import record_result
 from repatria.cli.output import Output
 from repatria.errors import UsageError
 from repatria.i18n import _, ngettext
@@ -137,22 +138,7 @@ def _show(out: Output, dataset: str, told: "Round", seconds: float) -> None:
     from repatria.progress import Unit
 
     result = told.result
-    for found in result.findings:
-        out.finding(found, stored=False)
-    out.record(
-        "digitised",
-        dataset=dataset,
-        bundle=result.uri,
-        documents=result.documents,
-        pages=result.pages,
-        already=result.already,
-        copies=result.copies,
-        flagged=result.flagged,
-        separators=result.separators,
-        done=told.done,
-        problems=told.problems,
-        seconds=round(seconds, 1),
-    )
+    record_result(out, dataset, result, seconds, done=told.done, problems=told.problems)
     moved = ngettext("{count} scan to done", "{count} scans to done", told.done).format(count=number_text(told.done))
     parts = [quantity_text(result.pages, Unit.PAGES), moved]
     if told.problems:

@@ -16,8 +16,8 @@ from repatria.migrate.fetching import Digest, Fetcher
 from repatria.migrate.plan import Planned, Slice
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.work.bundling import BundleRun
+from repatria.work.parts import ObjectPart
 from repatria.work.sending import SealedVolume
-from repatria.work.unfinished import ObjectPart
 
 _SALT_LENGTH = 16
 _GLANCE = 0.5

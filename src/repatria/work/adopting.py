@@ -5,7 +5,6 @@ as its signed checkpoints reach. Without one only the chain's head is: the next 
 """
 
 import hashlib
-import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,27 +13,23 @@ from dataclasses import dataclass
 
 from repatria.bundle import layout
 from repatria.bundle.chain import Chain
-from repatria.bundle.errors import MalformedError
-from repatria.bundle.files import BundleFolder, FileRanges
-from repatria.bundle.index import Index, IndexMeta
-from repatria.bundle.names import MemberNames, part_name
-from repatria.bundle.rows import MemberRow, ObjectRow, VolumeRow, merkle_leaf, path_text
-from repatria.bundle.statement import Checkpoint, IndexEntry
-from repatria.bundle.tar import TarWalk
+from repatria.bundle.files import BundleFolder
+from repatria.bundle.names import MemberNames
+from repatria.bundle.rows import ObjectRow, VolumeRow, merkle_leaf
+from repatria.bundle.statement import IndexEntry
+from repatria.bundle.volume import LARGEST_FILE
 from repatria.crypt.identity import Identity
-from repatria.crypt.seek import DecryptingReader
 from repatria.errors import StoreError
-from repatria.i18n import _
 from repatria.model import ObjectKind
 from repatria.store.base import Store
+from repatria.work.beginning import Beginning
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
 from repatria.work.lying import LyingBundle, SignedCheckpoint
-from repatria.work.unfinished import Beginning, Unfinished, VolumeState
+from repatria.work.signed_indexes import SignedIndexes
+from repatria.work.unfinished import Unfinished, VolumeState
 
 _MOST_VOLUMES = 10**9
-_LARGEST_VOLUME = (1 << 30) + (1 << 24)
-"""Bytes: a volume's payload has 1 GiB at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,7 @@ class Adoption:
         must go and cannot be removed.
         """
         folder = BundleFolder(store, lying.dataset_id, lying.bundle_id)
-        with closing(_Indexes(folder, signed.checkpoint, identities)) as indexes:
+        with closing(SignedIndexes(folder, signed.checkpoint, identities)) as indexes:
             volumes = {row.number: row for index in indexes.opened for row in index.volumes()}
             if not _all_there(lying, volumes.values(), signed.checkpoint.indexes):
                 return None
@@ -151,7 +146,7 @@ class Adoption:
         self._journal.set_facts(next_object=checkpoint.objects.next, next_document=checkpoint.documents.next)
         self._journal.change_many("INSERT INTO tag_files(path, sha256) VALUES (?, ?)", signed.tag_files.items())
 
-    def _take(self, indexes: "_Indexes", volumes: Mapping[int, VolumeRow]) -> int:
+    def _take(self, indexes: SignedIndexes, volumes: Mapping[int, VolumeRow]) -> int:
         """Note what each index tells as published; return how many objects there are."""
         journal, count = self._journal, 0
         for number, (entry, index) in enumerate(indexes.entries(), 1):
@@ -199,7 +194,7 @@ class Adoption:
             ),
         )
 
-    def _claim_names(self, indexes: "_Indexes", volumes: Mapping[int, VolumeRow], bundle_id: str) -> int:
+    def _claim_names(self, indexes: SignedIndexes, volumes: Mapping[int, VolumeRow], bundle_id: str) -> int:
         """Take the member names that the bundle has given, those of objects that begin again included; count these."""
         incomplete = indexes.incomplete()
         begun = {member.object: indexes.path_of(member, volumes[member.volume]) for member in incomplete}
@@ -215,59 +210,6 @@ class Adoption:
         last = max(volumes, default=0)
         self._journal.change_many("INSERT INTO names(mark, volume) VALUES (?, ?)", ((mark, last) for mark in marks))
         return len(again)
-
-
-class _Indexes:
-    """The indexes that a checkpoint binds, opened; CryptError or BundleError if one is not what was signed."""
-
-    def __init__(self, folder: BundleFolder, checkpoint: Checkpoint, identities: Sequence[Identity]) -> None:
-        self._folder = folder
-        self._checkpoint = checkpoint
-        self._identities = identities
-        self.opened: list[Index] = []
-        try:
-            for number, entry in enumerate(checkpoint.indexes, 1):
-                self.opened.append(self._open(number, entry))
-        except BaseException:
-            self.close()
-            raise
-
-    def entries(self) -> Iterator[tuple[IndexEntry, Index]]:
-        """Yield what was signed of each index, and the index."""
-        return zip(self._checkpoint.indexes, self.opened, strict=True)
-
-    def incomplete(self) -> list[MemberRow]:
-        """Return the last part of each object of which only parts are there."""
-        whole = {row.number for index in self.opened for row in index.objects()}
-        last: dict[int, MemberRow] = {}
-        for index in self.opened:
-            for volume in index.volumes():
-                last |= {each.object: each for each in index.members(volume.number) if each.object not in whole}
-        return [last[number] for number in sorted(last)]
-
-    def path_of(self, member: MemberRow, volume: VolumeRow) -> str:
-        """Return the path of the object that a member is a part of, as its header in the volume has it."""
-        ranges = FileRanges(self._folder, layout.volume_path(volume.number), volume.size)
-        reader = DecryptingReader(ranges, self._identities, head_sha256=volume.head_sha256)
-        for entry in TarWalk(io.BufferedReader(reader)).entries():
-            if entry.offset == member.offset:
-                name = path_text(entry.header.name).removesuffix(part_name("", member.part))
-                return path_text(entry.header.true_path) if entry.header.true_path else name
-        raise MalformedError(_("The index names a member that its volume does not hold."))
-
-    def close(self) -> None:
-        """Close them."""
-        for index in self.opened:
-            index.close()
-
-    def _open(self, number: int, entry: IndexEntry) -> Index:
-        ranges = FileRanges(self._folder, entry.name, entry.size)
-        index = Index(DecryptingReader(ranges, self._identities, head_sha256=bytes.fromhex(entry.head_sha256)))
-        folder = self._folder
-        if index.meta != IndexMeta(folder.dataset_id, folder.bundle_id, number, entry.first_volume, entry.last_volume):
-            index.close()
-            raise MalformedError(_("{path} is the index of something else.").format(path=entry.name))
-        return index
 
 
 def _all_there(lying: LyingBundle, volumes: Iterable[VolumeRow], indexes: Iterable[IndexEntry]) -> bool:
@@ -298,7 +240,7 @@ def _strays(folder: BundleFolder, lying: LyingBundle, known: Iterable[int]) -> I
     numbers = set(known)
     for path, told in sorted(lying.files.items()):
         match = layout.VOLUME.match(path)
-        if match is None or told.size > _LARGEST_VOLUME or not int(match[1]) < _MOST_VOLUMES:
+        if match is None or told.size > LARGEST_FILE or not int(match[1]) < _MOST_VOLUMES:
             continue  # nothing that this program ever wrote
         if int(match[1]) not in numbers:
             digest = hashlib.sha256()

@@ -40,12 +40,14 @@ from repatria.model import Finding
 from repatria.progress import SILENT, Progress
 from repatria.store.base import Store
 from repatria.store.registry import join
+from repatria.work.beginning import Beginning
 from repatria.work.catalogue import Catalogue, Known, Standing
 from repatria.work.chain_memory import ChainMemory, recipient_texts
 from repatria.work.following import follow_rewrapping
 from repatria.work.journal import Journal
 from repatria.work.name_marks import NameMarks
 from repatria.work.numbering import Numbering
+from repatria.work.parts import ObjectPart
 from repatria.work.patience import Patience
 from repatria.work.publishing import Publisher
 from repatria.work.recipients import RecipientChange
@@ -64,7 +66,7 @@ from repatria.work.settling import (
 from repatria.work.state import Remembered, StateFolder
 from repatria.work.stop import StopSignal
 from repatria.work.stoppable import StoppableStore
-from repatria.work.unfinished import Arrived, Beginning, ObjectPart, Unfinished, VolumeState
+from repatria.work.unfinished import Arrived, Unfinished, VolumeState
 
 _ROOM_FOR_HEADS = 64 << 10
 """Bytes for the header of an age file to some forty recipients; one to more finds memory of its own."""
@@ -199,7 +201,7 @@ class BundleRun:
 
     def part_of(self, path: str, fingerprint: bytes) -> ObjectPart | None:
         """Return how far an object in parts has come, in this bundle and the same version; None if it has not begun."""
-        return self._unfinished.part_of(path, fingerprint)
+        return self._unfinished.parts.of(path, fingerprint)
 
     def forget_unsent(self) -> None:
         """Give up every object that has a member name and is in no volume yet; no volume may be in flight."""
@@ -235,7 +237,7 @@ class BundleRun:
         What volumes hold already of an object in parts belongs to no object.
         """
         self._marks.let_go((number,))
-        self._unfinished.forget_parts(number)
+        self._unfinished.parts.forget(number)
 
     def store(
         self,

@@ -10,10 +10,11 @@ from repatria.bundle.statement import SourceFacts
 from repatria.crypt.recipient import Recipient
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.work.beginning import Beginning
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
 from repatria.work.settling import Head
-from repatria.work.unfinished import Beginning, Unfinished
+from repatria.work.unfinished import Unfinished
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,13 @@ from repatria.crypt.seal import Sealed, seal
 from repatria.crypt.sshsig import Signer
 from repatria.errors import AlreadyExistsError, RefusedError
 from repatria.i18n import _
+from repatria.work.beginning import Beginning
 from repatria.work.catalogue import Standing
+from repatria.work.index_range import Limits, Range
 from repatria.work.numbering import NextNumbers
 from repatria.work.patience import Patience
 from repatria.work.reckoning import volume_counts
-from repatria.work.unfinished import Beginning, Limits, Range, Unfinished, VolumeState
+from repatria.work.unfinished import Unfinished, VolumeState
 
 LIMITS = Limits(volumes=64, objects=100_000, pages=5_000, row_bytes=48 << 20)
 """Of one index: it is built in memory, and one lookup in it takes few requests (docs/formats/index.md)."""

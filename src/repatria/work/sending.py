@@ -10,9 +10,10 @@ from repatria.crypt.seal import Sealed
 from repatria.errors import AlreadyExistsError, RefusedError
 from repatria.i18n import _
 from repatria.work.numbering import Numbering
+from repatria.work.parts import ObjectPart
 from repatria.work.patience import Patience
 from repatria.work.sealed_rows import VolumeContent
-from repatria.work.unfinished import ObjectPart, Unfinished
+from repatria.work.unfinished import Unfinished
 
 TRIES = 4
 """How often a volume is put, each time under another number, when the target does not keep what it was given."""

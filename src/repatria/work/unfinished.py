@@ -5,20 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Literal
 
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
-from repatria.bundle.statement import IndexEntry, Previous
+from repatria.bundle.statement import IndexEntry
 from repatria.crypt.payload import Buffer
 from repatria.crypt.seal import Sealed
+from repatria.work.beginning import Beginning
 from repatria.work.broken_objects import kept_content, seal_content, take_out_broken
 from repatria.work.catalogue import Catalogue
+from repatria.work.index_range import Limits, Range, next_range
 from repatria.work.journal import Journal
 from repatria.work.outbox import Outbox
+from repatria.work.parts import ObjectPart, Parts
 from repatria.work.reckoning import Reckoning
 from repatria.work.sealed_rows import PackedContent, VolumeContent
 
-_PART = b"object part"
 _BURIED_AT_ONCE = 10_000
 _VOLUME_COLUMNS = "number, size, sha256, head_sha256, payload_size, payload_sha256"
 _TABLES = (
@@ -46,69 +47,6 @@ class VolumeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """What is fixed when a bundle is begun."""
-
-    bundle: str
-    started: str
-    """RFC 3339."""
-    recipients: tuple[str, ...]
-    previous_bundle: str | None = None
-    previous_sha256: str | None = None
-    anew: bool = False
-    """Whether nothing is known of the bundles before: this one holds the whole dataset, and stands for itself."""
-
-    @property
-    def kind(self) -> Literal["full", "delta"]:
-        """Return the kind of bundle that is begun, as a statement names it."""
-        return "full" if self.anew or self.previous is None else "delta"
-
-    @property
-    def previous(self) -> Previous | None:
-        """Return the bundle before, as a statement names it."""
-        if self.previous_bundle is None or self.previous_sha256 is None:
-            return None
-        return Previous(bundle=self.previous_bundle, sha256=self.previous_sha256)
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectPart:
-    """How far an object in parts has come: everything that a later run needs to go on after this part."""
-
-    object: int
-    path: str
-    fingerprint: bytes
-    name: str
-    """The member name, without the suffix of a part."""
-    part: int
-    end: int
-    """Where the part ends in the object."""
-    hash_state: bytes | None
-    """Of the object's SHA-256 up to there; None where this machine cannot keep one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one index may hold at most; but for a single volume, which it always may."""
-
-    volumes: int
-    objects: int
-    pages: int
-    row_bytes: int
-    """Of all rows, as `PackedContent.size` tells."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Volumes that one index may cover: all up to `last` are proven or given up."""
-
-    first: int
-    last: int
-    is_full: bool
-    """Whether a limit keeps it from covering one more."""
-
-
-@dataclass(frozen=True, slots=True)
 class Arrived:
     """How much of a bundle is safe at the target."""
 
@@ -129,6 +67,8 @@ class Unfinished:
         """What is on its way to the target."""
         self.reckoning = Reckoning(journal)
         """What the bundle amounts to."""
+        self.parts = Parts(journal, catalogue)
+        """How far objects in parts have come."""
 
     def beginning(self) -> Beginning | None:
         """Return how the unfinished bundle was begun, None if there is none."""
@@ -162,7 +102,7 @@ class Unfinished:
                 f"INSERT INTO volumes({_VOLUME_COLUMNS}, state, objects, pages, rows, row_bytes)"  # noqa: S608 -- literals
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 number,
-                len(sealed.data),
+                sealed.size,
                 sealed.sha256,
                 sealed.head_sha256,
                 sealed.payload_size,
@@ -178,7 +118,7 @@ class Unfinished:
                 "INSERT OR IGNORE INTO names VALUES (?, ?)", ((mark, number) for mark in dict.fromkeys(marks))
             )
             if part is not None:
-                self._keep_part(number, part)
+                self.parts.keep(number, part)
             journal.set_facts(**next_numbers)
 
     def _take(self, volume: int, content: VolumeContent) -> None:
@@ -211,40 +151,6 @@ class Unfinished:
             "INSERT INTO documents VALUES (?, ?, ?)", ((row.number, row.pages, volume) for row in content.documents)
         )
         catalogue.took(row.number for row in content.objects)
-
-    def _keep_part(self, volume: int, part: ObjectPart) -> None:
-        fields = {"name": part.name, "end": part.end, "hash": part.hash_state.hex() if part.hash_state else None}
-        sealed = self._journal.seal(json.dumps(fields).encode(), _PART)
-        path = self._catalogue.path_mark(part.path)
-        self._journal.change(
-            "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)",
-            part.object,
-            part.part,
-            path,
-            part.fingerprint,
-            volume,
-            sealed,
-        )
-        # The one before stays until this one is proven: if this volume is given up, the object goes on from there.
-        self._journal.change("DELETE FROM parts WHERE object=? AND part<?", part.object, part.part - 1)
-
-    def part_of(self, path: str, fingerprint: bytes) -> ObjectPart | None:
-        """Return how far the object at a path has come in parts, if it is still the same version."""
-        found = self._journal.row(
-            "SELECT object, part, sealed FROM parts WHERE path=? AND fingerprint=? ORDER BY object DESC, part DESC",
-            self._catalogue.path_mark(path),
-            fingerprint,
-        )
-        if found is None or not fingerprint:
-            return None
-        number, part, sealed = found
-        fields = json.loads(self._journal.unseal(sealed, _PART))
-        state = bytes.fromhex(fields["hash"]) if fields["hash"] else None
-        return ObjectPart(number, path, fingerprint, fields["name"], part, fields["end"], state)
-
-    def forget_parts(self, number: int) -> None:
-        """Give up an object in parts: what lies in proven volumes belongs to no object."""
-        self._journal.change("DELETE FROM parts WHERE object=?", number)
 
     def proven(self, number: int) -> None:
         """Note that the target gave a volume's bytes back."""
@@ -300,21 +206,14 @@ class Unfinished:
     def open_range(self, last: int, limits: Limits) -> Range | None:
         """Return what the next index may cover among the volumes up to `last`, None if nothing is proven there."""
         first = self.published_up_to() + 1
-        covered = 0
-        left = limits
-        for number, objects, pages, row_bytes in self._journal.rows(
+        volumes = self._journal.rows(
             "SELECT number, objects, pages, row_bytes FROM volumes"
             " WHERE state=? AND number BETWEEN ? AND ? ORDER BY number",
             VolumeState.PROVEN,
             first,
             last,
-        ):
-            left = Limits(left.volumes - 1, left.objects - objects, left.pages - pages, left.row_bytes - row_bytes)
-            if covered and min(left.volumes, left.objects, left.pages, left.row_bytes) < 0:
-                return Range(first, covered, is_full=True)
-            covered = number
-        is_full = min(left.volumes, left.objects, left.pages, left.row_bytes) <= 0
-        return Range(first, covered, is_full) if covered else None
+        )
+        return next_range(first, volumes, limits)
 
     def contents(self, covered: Range) -> Iterator[PackedContent]:
         """Yield the rows of each proven volume of a range, by number, one volume in memory at a time."""
