@@ -102,7 +102,7 @@ class Unfinished:
                 f"INSERT INTO volumes({_VOLUME_COLUMNS}, state, objects, pages, rows, row_bytes)"  # noqa: S608 -- literals
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 number,
-                sealed.size,
+                len(sealed.data),
                 sealed.sha256,
                 sealed.head_sha256,
                 sealed.payload_size,
