@@ -138,3 +138,18 @@ def test_recipients_that_differ_from_the_chain_are_told(copied: Path) -> None:
     assert state is State.PROBLEM
     assert f'"{new}",' in told
     assert code("copy", "d.toml", "-q") == 2
+
+
+def test_a_signing_key_that_the_manifest_does_not_name_is_told(tmp_path: Path) -> None:
+    for folder in ("manifests", "keys", "source"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "keys/signer").write_text("a key")
+    file = tmp_path / "manifests/m.toml"
+    file.write_text(
+        'id = "m"\n[[source]]\nuri = "../source"\n[target]\nuri = "../vault"\n'
+        f'[encryption]\nrecipients = ["{generate(classic=True).recipient}"]\n',
+        encoding="utf-8",
+    )
+    found = {each.name: each for each in dataset_checks(load_manifest(file), Settings(state=tmp_path / "state"))}
+    assert found["signer"].state is State.WARNING
+    assert 'signer = "../keys/signer"' in found["signer"].advice

@@ -98,7 +98,7 @@ def test_pages_are_never_overwritten(tmp_path: Path) -> None:
     key_file(tmp_path)
     (tmp_path / "key-share-2-of-3.pdf").write_text("here first")
     done = repatria(tmp_path, "keys", "split", "key", "--shares", "3", "--threshold", "2")
-    assert done.returncode == 6
+    assert done.returncode == 2
     assert "there already" in done.stderr
     assert [path.name for path in tmp_path.glob("*.pdf")] == ["key-share-2-of-3.pdf"]
 
@@ -120,7 +120,7 @@ def test_a_locked_key_is_split_after_its_passphrase(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize(("scheme", "code"), [(("5", "1"), 6), (("3", "4"), 6), (("17", "2"), 6), (("five", "3"), 2)])
+@pytest.mark.parametrize(("scheme", "code"), [(("5", "1"), 2), (("3", "4"), 2), (("17", "2"), 2), (("five", "3"), 2)])
 def test_schemes_that_cannot_be(tmp_path: Path, scheme: tuple[str, str], code: int) -> None:
     key_file(tmp_path)
     done = repatria(tmp_path, "keys", "split", "key", "--shares", scheme[0], "--threshold", scheme[1])

@@ -84,6 +84,14 @@ def _signer(manifest: "Manifest", settings: "Settings") -> Check:
 
     made_here = StateFolder(settings.state).signer_path()
     file = manifest.encryption.signer or made_here
+    aside = manifest.file.parent.parent / "keys" / "signer"
+    if manifest.encryption.signer is None and aside.is_file():
+        return Check(
+            "signer",
+            State.WARNING,
+            _("The manifest names no signing key, so {file} is not used.").format(file=aside),
+            _('Take the # away before `signer = "../keys/signer"` in its [encryption]; else another key signs.'),
+        )
     if file == made_here and not made_here.exists():
         return Check("signer", State.OK, _("No signing key yet: the first run makes one in the state folder"))
     try:

@@ -73,12 +73,24 @@ class KeyFileError(CryptError):
     """A key file is missing, unreadable, open to others, or in the way."""
 
 
+class KeyInTheWayError(KeyFileError):
+    """A key would be written where a file is already: another name is wanted, nothing is wrong with any key."""
+
+    exit_code = 2
+
+
 class PassphraseError(CryptError):
     """A passphrase is needed and none was given, or it is wrong."""
 
 
 class ShareError(CryptError):
     """Something is wrong with a custodian's share, or with shares together."""
+
+
+class SchemeError(ShareError):
+    """No key can be split into so many shares, of which so many are needed."""
+
+    exit_code = 2
 
 
 class ShareWordError(ShareError):

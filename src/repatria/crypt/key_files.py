@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from repatria.crypt.errors import KeyFileError
+from repatria.crypt.errors import KeyFileError, KeyInTheWayError
 from repatria.crypt.recipient import PassphraseRecipient
 from repatria.crypt.seal import encrypt_stream
 from repatria.crypt.unwrap import Identity
@@ -75,8 +75,8 @@ def refuse_taken(paths: Iterable[Path]) -> None:
             raise _in_the_way(path)
 
 
-def _in_the_way(path: Path) -> KeyFileError:
-    return KeyFileError(
+def _in_the_way(path: Path) -> KeyInTheWayError:
+    return KeyInTheWayError(
         _("{file} is there already; nothing was written over it.").format(file=path),
         advice=_("Choose another name with -o: a key that is overwritten is lost for ever."),
     )

@@ -11,7 +11,7 @@ from itertools import combinations
 import shamir_mnemonic
 
 from repatria.crypt import bech32
-from repatria.crypt.errors import KeyTextError, ShareError, ShareSetError, TooFewSharesError, WrongKeyError
+from repatria.crypt.errors import KeyTextError, SchemeError, ShareError, ShareSetError, TooFewSharesError, WrongKeyError
 from repatria.crypt.identity import ClassicIdentity, HybridIdentity, Identity
 from repatria.crypt.recipient import Kind, fingerprint
 from repatria.crypt.share_words import Share, read_share
@@ -22,9 +22,9 @@ MAX_SHARES = 16
 
 
 def check_scheme(shares: int, threshold: int) -> None:
-    """Raise ShareError unless a key can be split so: 2 <= threshold <= shares <= 16."""
+    """Raise SchemeError unless a key can be split so: 2 <= threshold <= shares <= 16."""
     if not 2 <= threshold <= shares <= MAX_SHARES:
-        raise ShareError(
+        raise SchemeError(
             _("A key cannot be split into {shares} shares of which {threshold} are needed.").format(
                 shares=shares, threshold=threshold
             ),

@@ -222,12 +222,15 @@ class Lease:
                 dataset=self._dataset, user=holder.user, host=holder.host, pid=holder.pid, since=holder.since
             ),
             advice=ngettext(
-                "Wait for that run to end. If that machine is gone, this dataset is free {count} minute after its last"
-                " sign of life.",
-                "Wait for that run to end. If that machine is gone, this dataset is free {count} minutes after its last"
-                " sign of life.",
+                "Wait for that run to end. If that process or machine is gone, this dataset is free {count} minute"
+                " after its last sign of life: at {time}, by the target's clock.",
+                "Wait for that run to end. If that process or machine is gone, this dataset is free {count} minutes"
+                " after its last sign of life: at {time}, by the target's clock.",
                 minutes,
-            ).format(count=minutes),
+            ).format(
+                count=minutes,
+                time=layout.rfc3339(datetime.fromtimestamp(other.last + self._terms.lifetime, UTC)),
+            ),
         )
 
 
