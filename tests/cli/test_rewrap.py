@@ -1,5 +1,6 @@
 """`rewrap` at the command line: what it refuses, what it says, and what a kill at any instant leaves."""
 
+import io
 import json
 import os
 import shutil
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from repatria.cli.output import Output
 from repatria.crypt.key_files import identity_text, write_key_pair
+from repatria.crypt.recipient import fingerprint
 from repatria.store.local import LocalStore
 from tests.bundle.making import DatasetMaker
 from tests.cli.making import code
@@ -119,6 +122,96 @@ def test_without_recipient_or_signer(site: Path) -> None:
     assert code("rewrap", f"vault/{DATASET}", "-i", "old", "-r", "new.pub", "-q") == 2
     assert code("rewrap", "vault/nothing", "-i", "old", "-r", "new.pub", "--signer", "signer", "-q") == 2
     assert not Path("vault/nothing").exists()
+
+
+def test_without_a_signer_the_manifests_own_signs_never_a_stray_one(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code("keys", "signer", "-o", "stray-key", "-q") == 0
+    Path("state").mkdir()
+    for end in ("", ".pub"):
+        shutil.copy(f"stray-key{end}", f"state/signer{end}")
+    arguments = ("rewrap", f"vault/{DATASET}", "-i", "old", "-r", "new.pub")
+    assert code(*arguments, "-q") == 2  # what lies in the state folder was made on the fly
+    Path("scans").mkdir()
+    Path(f"{DATASET}.toml").write_text(
+        f'id = "{DATASET}"\nsensitivity = "public"\n[[source]]\nuri = "scans"\n[target]\nuri = "vault"\n'
+        '[encryption]\nrecipients = ["old.pub"]\nsigner = "signer"\n'
+    )
+    capsys.readouterr()
+    assert code(*arguments) == 0
+    assert str(Path("signer").absolute()) in capsys.readouterr().err
+    assert code("verify", f"vault/{DATASET}", "-q") == 0
+
+
+class TestWhoCanOpenIt:
+    """Who can open the chain no longer, and who newly, is said before anything is touched."""
+
+    def test_a_dry_run_shows_it_and_touches_nothing(self, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        before = {file: file.read_bytes() for file in Path("vault").rglob("*") if file.is_file()}
+        assert code(*REWRAP, "-i", "old", "--dry-run") == 0
+        shown = capsys.readouterr().out
+        assert f"Will no longer open: {fingerprint(OLD.recipient)} ({OLD.recipient})" in shown
+        assert f"Will newly open: {fingerprint(NEW.recipient)} ({NEW.recipient})" in shown
+        assert {file: file.read_bytes() for file in Path("vault").rglob("*") if file.is_file()} == before
+        assert code(*REWRAP, "-i", "old", "--dry-run", "--json") == 0
+        plan = json.loads(capsys.readouterr().out.splitlines()[0])
+        assert (plan["removed"], plan["added"]) == ([str(OLD.recipient)], [str(NEW.recipient)])
+
+    def test_without_a_terminal_it_is_said_and_goes_on(self, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert code(*REWRAP, "-i", "old") == 0
+        assert f"Will no longer open: {fingerprint(OLD.recipient)}" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(("answer", "expected"), [("yes\n", 0), ("\n", 2), ("", 2)])
+    def test_at_a_terminal_it_is_asked(
+        self, site: Path, monkeypatch: pytest.MonkeyPatch, answer: str, expected: int
+    ) -> None:
+        monkeypatch.setattr(Output, "interactive", property(lambda _self: True))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        assert code(*REWRAP, "-i", "old", "-q") == expected
+        assert bool(list(Path("vault").rglob("statements/0001.json"))) == (expected == 0)
+
+    def test_where_nobody_is_removed_it_is_not_asked(self, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Output, "interactive", property(lambda _self: True))
+        assert code(*REWRAP, "-r", "old.pub", "-i", "old", "-q") == 0
+
+
+class TestAnotherSigner:
+    """A rewrap is signed by a key of its own, as docs/keys.md advises."""
+
+    def lines(self, *files: str) -> str:
+        return "".join(f"{file}@dakar {Path(f'{file}.pub').read_text()}" for file in files)
+
+    def test_once_named_it_stays_known_whoever_signs_next(self, site: Path) -> None:
+        assert code("keys", "signer", "-o", "other", "-q") == 0
+        Path("signers").write_text(self.lines("signer", "other"))
+        vault = f"vault/{DATASET}"
+        rewrap = ("rewrap", vault, "-r", "new.pub", "-i", "old", "--signer", "other", "--signers", "signers", "-q")
+        assert code("prove", vault, "b", "-i", "old", "-o", "proof", "-q") in {0, 3}
+        assert code(*rewrap) == 0
+        shutil.rmtree("state")
+        assert code("verify", vault, "-q") == 3
+        assert code("verify", vault, "--signers", "signers", "-q") == 0
+        assert code("verify", vault, "-q") == 0
+        assert code("prove", "--check", "proof", "-q") == 0
+        assert code("rewrap", vault, "-r", "old.pub", "-i", "new", "--signer", "signer", "-q") == 0
+        assert code("verify", vault, "-q") == 0
+        assert code("ls", vault, "-i", "old", "-q") == 0
+
+    def test_adopting_such_a_chain_asks_for_the_signers_and_prints_all_of_them(
+        self, site: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert code("keys", "signer", "-o", "other", "-q") == 0
+        Path("signers").write_text(self.lines("other"))
+        vault = f"vault/{DATASET}"
+        Path("both").write_text(self.lines("signer", "other"))
+        assert code("rewrap", vault, "-r", "new.pub", "-i", "old", "--signer", "other", "--signers", "both", "-q") == 0
+        shutil.rmtree("state")
+        assert code("adopt", vault, "-i", "new", "--signers", "signers") == 0
+        told = capsys.readouterr().err
+        assert "other@dakar" in told
+        assert "OLD-MACHINE" not in told
+        assert code("verify", vault, "-q") == 0
 
 
 def test_damage_is_named_and_stops_it(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

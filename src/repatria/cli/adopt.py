@@ -13,7 +13,7 @@ from repatria.cli.adoption_report import cost_sentences, show_adopted, tell_sign
 from repatria.cli.chains import EndpointOption, IdentityOption, ProfileOption
 from repatria.cli.frame import command
 from repatria.cli.output import Output
-from repatria.errors import UsageError
+from repatria.errors import UnknownSignerError, UsageError
 from repatria.i18n import _
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def _adopt(
     from repatria.work.journal import Journal
     from repatria.work.lease import Lease
     from repatria.work.lock import dataset_lock
+    from repatria.work.named_signers import keep_signers_file
     from repatria.work.state import StateFolder
     from repatria.work.stop import StopSignal
 
@@ -138,7 +139,15 @@ def _adopt(
             for verdict in found.verdicts:
                 out.finding(verdict.finding)
             out.say(_("Nothing was adopted."))
-            return worst_code(found.verdicts)
+            code = worst_code(found.verdicts)
+            if code == UnknownSignerError.exit_code:
+                out.say(
+                    _(
+                        "Get the lines of those who may sign from them, by another way; then run the same command again"
+                        " with --signers FILE."
+                    )
+                )
+            return code
         if found.is_known_to(journal):
             out.text(_("This machine knows {dataset} as it is at the target.").format(dataset=place.dataset_id))
             out.summary(next=f"repatria copy {place.dataset_id}")
@@ -149,6 +158,8 @@ def _adopt(
         remembered = found.remembered()
         if remembered is not None:
             state.remember(place.dataset_id, remembered)
+            if signers is not None:
+                keep_signers_file(state, place.dataset_id, signers)
         show_adopted(out, found, taken)
         tell_signer(out, found)
     return 0

@@ -10,8 +10,10 @@ from repatria.i18n import _, ngettext
 from repatria.progress import Unit
 
 if TYPE_CHECKING:
+    from repatria.crypt.sshsig import SigningKey
     from repatria.manifest import Manifest
     from repatria.migrate.takeover import Takeover
+    from repatria.verify.trust import Trust
     from repatria.work.adopting import TakenOver
 
 
@@ -131,14 +133,35 @@ def tell_signer(out: Output, found: "Takeover") -> None:
                 " the right one. Compare it with what `repatria keys signer` printed where the dataset was copied."
             ).format(key=found.sight.taken.fingerprint)
         )
-    key = found.chain.head.signing_key if found.chain else found.sight.taken
-    own = found.sight.trust.own
-    if key is None or (own is not None and own.principal_of(key)):
+    keys = _foreign_keys(found)
+    if not keys:
         return
     out.say(
-        _(
+        ngettext(
             "This machine signs with a key of its own, unless `signer` in the manifest names the old one. Whoever"
-            " verifies then needs both keys in the file of --signers, else one of them is unknown (3). The old one:"
+            " verifies then needs both keys in the file of --signers, else one of them is unknown (3). The old one:",
+            "This machine signs with a key of its own, unless `signer` in the manifest names an old one. Whoever"
+            " verifies then needs all of these keys in the file of --signers, and the new one, else some are unknown"
+            " (3). The old ones:",
+            len(keys),
         )
     )
-    out.say(key.allowed_line("OLD-MACHINE"), whole=True)
+    for key in keys:
+        out.say(key.allowed_line(_principal(key, found.sight.trust)), whole=True)
+
+
+def _foreign_keys(found: "Takeover") -> "list[SigningKey]":
+    """Return the keys that signed bundles of the chain, each once, the latest first; not those of this machine."""
+    own = found.sight.trust.own
+    keys = [bundle.signing_key for bundle in reversed(found.chain.bundles)] if found.chain else []
+    if not keys and found.sight.taken is not None:
+        keys = [found.sight.taken]
+    distinct = {key.fingerprint: key for key in keys}.values()
+    return [key for key in distinct if own is None or not own.principal_of(key)]
+
+
+def _principal(key: "SigningKey", trust: "Trust") -> str:
+    """Return the name that a key was given in a file of signers, withdrawn or not; else one to be filled in."""
+    files = [file for file in (trust.allowed, trust.named) if file is not None]
+    names = (signer.principals for file in files for signer in file.signers if signer.blob == key.blob)
+    return next(names, "OLD-MACHINE")

@@ -61,6 +61,13 @@ def find_manifest(argument: str, settings: "Settings | None" = None) -> "Manifes
     return manifest
 
 
+def known_manifest(dataset_id: str, settings: "Settings") -> "Manifest | None":
+    """Return the manifest of a dataset, None if none is to be found; ManifestError if it is wrong."""
+    if not any(file.is_file() for file in _candidates(dataset_id, settings)):
+        return None
+    return find_manifest(dataset_id, settings)
+
+
 def _refuse_state_as_source(manifest: "Manifest", settings: "Settings") -> None:
     """Keep keys and journals out of bundles, and a source from changing because it is copied."""
     from repatria.manifest import TargetTable

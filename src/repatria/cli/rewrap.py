@@ -14,6 +14,7 @@ from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.cli.progress import shown_progress
 from repatria.cli.quantity import number_text, size_text
+from repatria.cli.rewrap_change import Change, accept, signing
 from repatria.cli.runs import audited, ending_soon
 from repatria.errors import FindingsError, UnknownSignerError, UsageError
 from repatria.i18n import _, ngettext
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     from repatria.verify.trust import Trust
     from repatria.work.rewrapping import RewrapResult
     from repatria.work.signing import ChosenSigner
+    from repatria.work.state import StateFolder
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @command(app, "rewrap", help=_("Change who can open a whole chain, from now on; goes on where it ended."))
-    def rewrap(
+    def rewrap(  # noqa: PLR0913 -- its options are the command's
         out: Output,
         bundle: BundleArgument,
         *,
@@ -55,6 +57,9 @@ def register(app: typer.Typer) -> None:
         signers: Annotated[
             Path | None, typer.Option("--signers", metavar="FILE", help=_("Allowed signers: these keys and no others."))
         ] = None,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help=_("Say who can open it then and who no longer, and do nothing."))
+        ] = False,
         endpoint: EndpointOption = None,
         profile: ProfileOption = None,
     ) -> int:
@@ -70,7 +75,10 @@ def register(app: typer.Typer) -> None:
         recipients = load_recipients(recipient, Path())
         keys = identities(identity, settings)
         opened = open_bundle(bundle, settings, endpoint=endpoint, profile=profile)
-        wish = _Wish(opened, keys, recipients, _chosen(signer or settings.signer, settings), signers)
+        wish = _Wish(opened, keys, recipients, _chosen(signer, opened.dataset_id, settings), signers)
+        if dry_run:
+            _show(out, settings, wish)
+            return 0
         with audited(out, settings, "rewrap", opened.dataset_id, long=True) as facts:
             result = _rewrap(out, settings, wish)
             facts.update(code=0, bundle=result.head, bundles=result.bundles, volumes=result.volumes)
@@ -89,19 +97,47 @@ class _Wish:
     signers: Path | None
 
 
-def _chosen(signer: Path | None, settings: "Settings") -> "ChosenSigner":
-    """Return the key that signs: named, or made here before; one made just now would vouch for nothing."""
-    from repatria.cli.context import ask_passphrase
+def _chosen(signer: Path | None, dataset_id: str, settings: "Settings") -> "ChosenSigner":
+    """Return the key that signs: the one given, else the manifest's, else that of the settings.
+
+    Never one that was made in the state folder: which key vouches for the whole chain anew is for a person to say.
+    """
+    from repatria.cli.context import ask_passphrase, known_manifest
     from repatria.work.signing import choose_signer
     from repatria.work.state import StateFolder
 
-    state = StateFolder(settings.state)
-    if signer is None and not state.signer_path().exists():
+    if signer is None:
+        manifest = known_manifest(dataset_id, settings)
+        signer = (manifest.encryption.signer if manifest else None) or settings.signer
+    if signer is None:
         raise UsageError(
             _("No key was given to sign with."),
             advice=_("Name the one that signs for the dataset: --signer FILE. `repatria keys signer` makes one."),
         )
-    return choose_signer(signer, state, ask_passphrase)
+    return choose_signer(signer, StateFolder(settings.state), ask_passphrase)
+
+
+def _show(out: Output, settings: "Settings", wish: _Wish) -> None:
+    """Say what a run would change, and do nothing."""
+    trust = trust_of(wish.opened.dataset_id, settings, wish.signers, own=wish.chosen.file)
+    _refuse_unvouched(wish.chosen, trust)
+    with ExitStack() as stack:
+        stack.callback(wish.opened.store.close)
+        change = Change.of(stack.enter_context(_loaded(out, wish, trust)), wish.recipients)
+    out.record(
+        "rewrap_plan",
+        dataset=wish.opened.dataset_id,
+        removed=change.removed,
+        added=change.added,
+        signer=wish.chosen.signer.fingerprint,
+    )
+    for sentence in change.sentences():
+        out.text(sentence, whole=True)
+    if change.is_none:
+        out.text(_nothing_to_do(wish.opened.dataset_id))
+    out.text(signing(wish.chosen))
+    out.say(_("This was a dry run: nothing was changed."))
+    out.summary(removed=len(change.removed), added=len(change.added))
 
 
 def _rewrap(out: Output, settings: "Settings", wish: _Wish) -> "RewrapResult":
@@ -120,12 +156,13 @@ def _rewrap(out: Output, settings: "Settings", wish: _Wish) -> "RewrapResult":
         stack.callback(store.close)
         stop = stack.enter_context(ending_soon(StopSignal()))
         stack.enter_context(dataset_lock(state, dataset_id))
-        with _loaded(out, wish, trust):
-            pass  # nothing is written for a dataset that is not there, or is in doubt
+        with _loaded(out, wish, trust) as chain:  # nothing is written for a dataset that is not there, or is in doubt
+            accept(out, Change.of(chain, wish.recipients), wish.chosen)
         if len(wish.recipients) == 1:
             out.warn(
                 _("There is one recipient: if that key is lost, all is lost. Name a second, kept by someone else.")
             )
+        _know_signers(state, dataset_id, wish)
         stack.enter_context(Lease(store, dataset_id, state, stop))
         progress = stack.enter_context(shown_progress(out))
         chain = stack.enter_context(_loaded(out, wish, trust))
@@ -147,6 +184,18 @@ def _rewrap(out: Output, settings: "Settings", wish: _Wish) -> "RewrapResult":
             signer = wish.chosen.signer.fingerprint
             state.remember(dataset_id, Remembered(signer, result.head, result.statement_sha256))
         return result
+
+
+def _know_signers(state: "StateFolder", dataset_id: str, wish: _Wish) -> None:
+    """Know from now on those who were named: if this run is cut off, `verify` tells its change from a stranger's."""
+    from repatria.work.named_signers import keep_named_signers, keep_signers_file, named_signers
+
+    if wish.signers is not None:
+        keep_signers_file(state, dataset_id, wish.signers)
+        return
+    known, key = named_signers(state, dataset_id), wish.chosen.signer.key
+    if known is None or all(signer.blob != key.blob for signer in known.signers):
+        keep_named_signers(state, dataset_id, wish.chosen.allowed_line)
 
 
 @contextmanager

@@ -1,0 +1,80 @@
+"""What a change of recipients means for those who can open a chain: said, and at a terminal asked, before it begins."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from repatria.cli.output import Output
+from repatria.errors import UsageError
+from repatria.i18n import _
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from repatria.bundle.chain import Chain
+    from repatria.crypt.recipient import Recipient
+    from repatria.work.signing import ChosenSigner
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who can open a chain no longer, and who newly; recipients as statements name them (`age1...`)."""
+
+    removed: tuple[str, ...]
+    """Those of any bundle who are not among the new ones."""
+    added: tuple[str, ...]
+    """Those of the new ones who cannot open every bundle yet."""
+
+    @classmethod
+    def of(cls, chain: "Chain", recipients: "Sequence[Recipient]") -> Self:
+        """Compare the recipients of a chain's bundles, by their statements, with the new ones."""
+        before = [bundle.statement.recipients for bundle in chain.bundles]
+        after = dict.fromkeys(str(each) for each in recipients)
+        return cls(
+            tuple(text for text in dict.fromkeys(text for texts in before for text in texts) if text not in after),
+            tuple(text for text in after if any(text not in texts for texts in before)),
+        )
+
+    @property
+    def is_none(self) -> bool:
+        """Whether everything is for these recipients already."""
+        return not self.removed and not self.added
+
+    def sentences(self) -> Iterator[str]:
+        """Yield a line for each."""
+        for text in self.removed:
+            yield _("Will no longer open: {recipient}").format(recipient=_named(text))
+        for text in self.added:
+            yield _("Will newly open: {recipient}").format(recipient=_named(text))
+
+
+def _named(text: str) -> str:
+    """Return a recipient's fingerprint, and itself unless it fills a screen."""
+    from repatria.crypt.recipient import shortened, text_fingerprint
+
+    return f"{text_fingerprint(text)} ({text})" if shortened(text) == text else text_fingerprint(text)
+
+
+def signing(chosen: "ChosenSigner") -> str:
+    """Return the sentence that names the key that signs."""
+    return _("It is signed with {file} ({key}).").format(file=chosen.file, key=chosen.signer.fingerprint)
+
+
+def accept(out: Output, change: Change, chosen: "ChosenSigner") -> None:
+    """Say who can no longer open the chain, and who signs; at a terminal, UsageError unless that is meant.
+
+    Without a terminal it goes on: the command line names every recipient.
+    """
+    if change.is_none:
+        return
+    for sentence in (*change.sentences(), signing(chosen)):
+        if out.json:
+            out.warn(sentence)
+        else:
+            out.say(sentence, whole=True)
+    if change.removed and out.interactive and not out.json:
+        out.say(_("Go on? [y/N]"))
+        out.release()
+        if sys.stdin.readline(64).strip().lower() not in {"y", "yes", "o", "oui"}:
+            raise UsageError(_("Nothing was done."))
