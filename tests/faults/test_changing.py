@@ -43,7 +43,14 @@ class Abroad:
             self.write(now)
 
 
-@pytest.fixture(params=["folder", "sshd", "rclone_s3", "moto_s3"])
+@pytest.fixture(
+    params=[
+        "folder",
+        "sshd",
+        "moto_s3",
+        *(pytest.param(each, marks=pytest.mark.soak) for each in ("rclone_s3", "ceph_s3")),
+    ]
+)
 def make(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[bytes], Abroad]]:

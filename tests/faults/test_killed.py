@@ -21,7 +21,7 @@ FILES = {
 SIZE = sum(map(len, FILES.values()))
 
 
-@pytest.fixture(params=["rclone_s3", "sshd"])
+@pytest.fixture(params=["rclone_s3", "sshd", pytest.param("ceph_s3", marks=pytest.mark.soak)])
 def far(request: pytest.FixtureRequest) -> Server:
     found: Server = request.getfixturevalue(request.param)
     return found
