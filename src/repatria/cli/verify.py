@@ -55,8 +55,8 @@ def register(app: typer.Typer) -> None:
         from repatria.cli.bag import foreign_bag, refuse_promises, verify_bag
         from repatria.cli.context import current_settings, identities, open_bundle
         from repatria.verify.dataset import DatasetCheck, Wish, parse_head
-        from repatria.work.overview import LastRuns, last_runs
         from repatria.work.named_signers import keep_signers_file
+        from repatria.work.overview import LastRuns, last_runs
         from repatria.work.state import StateFolder
 
         if sample is not None and not 0 < sample <= 100:
