@@ -261,9 +261,14 @@ def test_killed_at_instants_all_over_it_is_ended_by_another_machine(
     assert codes.count(3) > 2
 
 
-def test_asked_to_stop_it_ends_soon_with_code_8_and_goes_on(site: Path, pristine: tuple[Path, DatasetMaker]) -> None:
+def test_asked_to_stop_it_ends_soon_with_code_8_and_goes_on(
+    site: Path, pristine: tuple[Path, DatasetMaker], capsys: pytest.CaptureFixture[str]
+) -> None:
     stopped = rewrap_killed_at(site, 60, "state", signal.SIGTERM)
     assert stopped.returncode == 8, stopped.stderr
     assert verify(LocalStore(site / "vault"), trust_in(pristine[1].signer)).code == 3
+    capsys.readouterr()
+    assert code("bundles", str(site / "vault")) == 0
+    assert "Its recipients are being changed" in capsys.readouterr().err
     assert code(*REWRAP, "-i", "old", "-q") == 0
     assert code("verify", f"vault/{DATASET}", "--deep", "-i", "new", "-q") == 0

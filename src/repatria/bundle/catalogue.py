@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repatria.bundle import layout
 from repatria.bundle.reader import Bundle
@@ -33,6 +33,8 @@ class CatalogueEntry:
     signing_key: SigningKey | None = None
     problem: str = ""
     """One sentence if a finished bundle's statement cannot be believed."""
+    is_being_rewrapped: bool = False
+    """Whether the recipients of its dataset are being changed, by what lies there."""
 
 
 @dataclass(slots=True)
@@ -45,9 +47,12 @@ class _Counted:
 def catalogue(store: Store, dataset_id: str | None = None) -> Iterator[CatalogueEntry]:
     """Yield the bundles of one dataset, or of all, by dataset and time; nothing is judged but signatures."""
     counted: dict[tuple[str, str], _Counted] = {}
+    being_rewrapped: set[str] = set()
     for told in store.list(f"{dataset_id}/" if dataset_id else ""):
         dataset, _slash, rest = told.path.partition("/")
         bundle_id, slash, path = rest.partition("/")
+        if rest == layout.signature_path(layout.REWRAP):
+            being_rewrapped.add(dataset)
         if not slash or not layout.DATASET_ID.match(dataset) or not layout.BUNDLE_ID.match(bundle_id):
             continue
         bundle = counted.setdefault((dataset, bundle_id), _Counted())
@@ -56,7 +61,8 @@ def catalogue(store: Store, dataset_id: str | None = None) -> Iterator[Catalogue
             bundle.files += 1
             bundle.stored += told.size
     with ThreadPoolExecutor(_AT_ONCE) as executor:
-        yield from executor.map(lambda name: _entry(store, name[0], name[1], counted[name]), sorted(counted))
+        for entry in executor.map(lambda name: _entry(store, name[0], name[1], counted[name]), sorted(counted)):
+            yield replace(entry, is_being_rewrapped=entry.dataset_id in being_rewrapped)
 
 
 def _entry(store: Store, dataset_id: str, bundle_id: str, counted: _Counted) -> CatalogueEntry:

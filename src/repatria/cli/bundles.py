@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         profile: ProfileOption = None,
     ) -> int:
         from repatria.cli.context import current_settings
+        from repatria.verify.rewrapping import unfinished
 
         settings = current_settings()
         columns = (
@@ -42,13 +43,18 @@ def register(app: typer.Typer) -> None:
             Column("signer", _("Signed by")),
         )
         problems = found = 0
+        changing: dict[str, None] = {}
         with out.table("bundle", columns) as table:
             for store, dataset_id in target_places(place, settings, endpoint, profile):
                 for entry in _entries(store, dataset_id):
                     found += 1
+                    if entry.is_being_rewrapped:
+                        changing[entry.dataset_id] = None
                     problems += bool(entry.problem)
                     signer = _signer(entry, settings)
                     table.add(_bundle_cells(entry, signer), **_bundle_fields(entry, signer))
+        for dataset in changing:
+            out.finding(unfinished(dataset).finding)
         if not found:
             out.say(_("There is no bundle."))
         out.summary(bundles=found, problems=problems)
