@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,7 +62,19 @@ def lose_state(folder: Path) -> None:
 
 
 def at_volume(number: int) -> Callable[[str], bool]:
-    return lambda path: path.endswith(f"vol-{number:06d}.tar.age")
+    """End when a volume is put and the indexes of those before it are signed, which happens beside the sending."""
+
+    def is_reached(path: str) -> bool:
+        if not path.endswith(f"vol-{number:06d}.tar.age"):
+            return False
+        signed = f"vault/d/*/checkpoints/{(number - 1) // 2:04d}.json.sig"
+        deadline = time.monotonic() + 60
+        while not any(Path().glob(signed)):
+            assert time.monotonic() < deadline, "no index was signed"
+            time.sleep(0.01)
+        return True
+
+    return is_reached
 
 
 def standing(folder: Path) -> dict[str, bytes]:
