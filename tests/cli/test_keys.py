@@ -49,7 +49,7 @@ def test_a_new_key_pair(tmp_path: Path, options: tuple[str, ...], kind: str) -> 
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
 
     again = repatria(tmp_path, "keys", "new", "-o", "key", *options)
-    assert again.returncode == 6
+    assert again.returncode == 2
     assert "there already" in again.stderr
     (same,) = load_identities(tmp_path / "key", None)
     assert same.secret_text() == identity.secret_text()
@@ -96,7 +96,7 @@ def test_a_new_signer_prints_its_allowed_signers_line_alone(tmp_path: Path) -> N
     assert AllowedSigners.parse(done.stdout).principal_of(signer.key, "repatria") == "nom@ministere.sn"
     assert (tmp_path / "signer.pub").read_text() == signer.public_line("nom@ministere.sn") + "\n"
     assert stat.S_IMODE((tmp_path / "signer").stat().st_mode) == 0o600
-    assert repatria(tmp_path, "keys", "signer", "-o", "signer", "--name", "x").returncode == 6
+    assert repatria(tmp_path, "keys", "signer", "-o", "signer", "--name", "x").returncode == 2
 
 
 @pytest.mark.parametrize("name", ["a b", "a,b", '"a"', "#a", "*", "!a", "nom\nautre"])

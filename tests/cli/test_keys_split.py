@@ -186,7 +186,7 @@ def test_what_is_wrong_is_named_and_no_word_repeated(tmp_path: Path) -> None:
         (("-o", "no/back"), "does not exist", 2),
         (("-o", "back", "--fingerprint", "0000" * 8), "is not 0000-0000", 6),
         (("-o", "back", "--fingerprint", "12"), "eight groups", 6),
-        (("-o", "key", "--fingerprint", MARK), "there already", 6),
+        (("-o", "key", "--fingerprint", MARK), "there already", 2),
         (("-o", "back", "-r", "key.pub"), "its fingerprint is not", 6),
         (("-o", "back", "-r", "key.pub", "--fingerprint", MARK), "must name one key", 2),
     ],
