@@ -168,3 +168,11 @@ def test_sixteen_bit_grey_is_not_white(shared: Path) -> None:
 def test_the_decoder_does_not_keep_the_file_open() -> None:
     stream = io.BytesIO(encoded(page()))
     assert decoded(stream.getvalue(), 0).image.getpixel((0, 0)) == 255
+
+
+def test_what_is_wrong_is_said_in_words_whatever_a_decoder_says() -> None:
+    with (
+        pytest.raises(UnreadablePageError, match=r"The image is damaged: KeyError\."),
+        picture.opened(encoded(MARKED, "PNG")),
+    ):
+        raise KeyError(320)

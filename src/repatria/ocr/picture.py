@@ -235,4 +235,6 @@ def _may_be_bitonal(picture: Picture) -> bool:
 
 
 def _short(error: BaseException) -> str:
-    return (str(error) or type(error).__name__)[:120].rstrip(".")
+    """Return what a decoder says, which may be a bare number or nothing: then its kind of error."""
+    said = str(error)[:120].rstrip(".")
+    return said if any(character.isalpha() for character in said) else type(error).__name__
