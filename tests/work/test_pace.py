@@ -174,6 +174,16 @@ def test_what_never_came_may_be_asked_for_again() -> None:
     assert clock.now == pytest.approx(0.5)
 
 
+def test_what_came_without_waiting_is_waited_for_by_what_follows() -> None:
+    clock = Clock()
+    throttle = Throttle(8_000_000, clock.wait, lambda: clock.now)
+    clock.now = 3600.0
+    throttle.count(2_500_000)
+    assert clock.now == 3600.0
+    throttle.take(1)
+    assert clock.now == pytest.approx(3602.0)
+
+
 def test_without_a_rate_nothing_waits_and_it_may_come_later() -> None:
     clock = Clock()
     throttle = Throttle(None, clock.wait, lambda: clock.now)

@@ -26,6 +26,8 @@ LOOK_AHEAD = 100_000
 """Objects that are listed before they are copied: a dataset of fewer has its total known from the start."""
 _PAGE = 500
 """Objects looked at, at a time, while there is nothing else to do: S3 lists 1,000 in one reply."""
+LISTED_BYTES = 256
+"""What the link carries for an object in a listing beside its path, roughly."""
 _FIRST_LOOK = 0.25
 """Seconds that a listing may take before the first bytes are asked for; the rest of it is looked at meanwhile."""
 FIRST_CONTACT_SECONDS = 120.0
@@ -201,6 +203,7 @@ class _Copying:
     def _counted(self, source: ObjectSource) -> Iterator[Object]:
         for told in source.list():
             self._stop.raise_if_requested()
+            self._fetcher.throttle.count(LISTED_BYTES + len(told.path))
             self._listed[source.name] += 1
             yield told
 

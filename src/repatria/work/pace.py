@@ -201,6 +201,13 @@ class Throttle:
         if ahead > 0:
             self._wait(ahead)
 
+    def count(self, amount: int) -> None:
+        """Take in bytes that came without being waited for: those that are asked for next wait for them too."""
+        rate = self.bits_per_second
+        if rate is not None:
+            with self._lock:
+                self._free_at = max(self._free_at, self._clock() - SAVED_UP) + amount * 8 / rate
+
     def give_back(self, count: int) -> None:
         """Take in that so many bytes that were asked for never came."""
         rate = self.bits_per_second
