@@ -41,7 +41,7 @@ def site(far: Server, link: CuttingProxy, tmp_path: Path) -> Site:
     return make_site(tmp_path, (far.through(link.port), place))
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(25, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [3, pytest.param(25, marks=pytest.mark.soak)])
 def test_a_copy_that_is_killed_fetches_at_most_two_volumes_more_a_kill(
     site: Site, link: CuttingProxy, tmp_path: Path, kills: int
 ) -> None:

@@ -1,5 +1,7 @@
-"""Targets over S3 that refuse, trip, ask for less, or say yes and mean no: what was proven is safe, and it goes on."""
+"""S3 services that refuse, trip, ask for less, or say yes and mean no: what was proven is safe, and it goes on."""
 
+import itertools
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -7,9 +9,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from repatria.errors import FullError, RefusedError, Role, StoreError
+from repatria.source.objects import Selection, StoreSource
 from repatria.store import s3_exchange, s3_put
+from repatria.store.registry import open_store
 from repatria.store.s3 import S3Store
 from repatria.work.stop import StopSignal
+from tests.faults.making import fill
 from tests.migrate.making import Job, Watched, folder_source, noise, write
 from tests.servers import BUCKET, Server
 from tests.store.meddling import Answer, Asked, Meddler, error
@@ -56,11 +61,7 @@ def from_volume(number: int, answer: Answer, times: int = 1 << 30) -> Callable[[
 
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
-    [
-        (403, "QuotaExceeded", FullError),
-        (507, "InsufficientStorage", FullError),
-        (403, "AccessDenied", RefusedError),
-    ],
+    [(403, "QuotaExceeded", FullError), (403, "AccessDenied", RefusedError)],
 )
 def test_a_target_that_takes_no_more_ends_the_run_and_later_it_goes_on(
     job: Job, meddler: Meddler, source: Watched, status: int, code: str, kind: type[StoreError]
@@ -79,7 +80,7 @@ def test_a_target_that_takes_no_more_ends_the_run_and_later_it_goes_on(
 
 @pytest.mark.parametrize(
     ("status", "code", "times"),
-    [(500, "InternalError", 12), (503, "SlowDown", 6), (429, "TooManyRequests", 6), (503, "ServiceUnavailable", 12)],
+    [(500, "InternalError", 12), (503, "SlowDown", 6), (429, "TooManyRequests", 6)],
 )
 def test_a_target_that_trips_or_asks_for_less_is_waited_for(
     job: Job, meddler: Meddler, status: int, code: str, times: int
@@ -88,6 +89,36 @@ def test_a_target_that_trips_or_asks_for_less_is_waited_for(
     assert job.run().findings == []
     assert read_chain(job.target) == FILES
     assert verify(job.target, job.state) == []
+
+
+def test_a_source_that_asks_for_less_is_asked_less(
+    rclone_s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes three requests at a time, and many more would be made."""
+    rclone_s3.use(monkeypatch)
+    monkeypatch.setattr(s3_exchange, "FIRST_PAUSE", 0.01)
+    files = {f"{number:03}": noise(20_000) for number in range(120)}
+    place, under_way, refused = rclone_s3.new_place(), threading.Semaphore(3), itertools.count()
+    fill(rclone_s3, place, files)
+
+    def take_three(asked: Asked) -> Answer:
+        if not under_way.acquire(blocking=False):
+            next(refused)
+            return Answer(503, error("SlowDown"))
+        try:
+            return service.fetched(asked)
+        finally:
+            under_way.release()
+
+    with Meddler(str(rclone_s3.endpoint)) as service:
+        service.meddle = take_three
+        store = open_store(place, endpoint=service.endpoint, profile="test", role=Role.SOURCE)
+        source = StoreSource(store, place, Selection())
+        job = Job([source], tmp_path / "state")
+        assert job.run().findings == []
+        source.close()
+    assert next(refused) > 0
+    assert read_chain(job.target) == files
 
 
 def test_volumes_whose_end_is_answered_with_200_and_an_error_are_no_volumes(
