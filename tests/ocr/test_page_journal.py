@@ -8,7 +8,7 @@ from repatria.ocr.memory import SharedBytes
 from repatria.ocr.page import Form, PageTask, Side
 from repatria.ocr.page_journal import FILE_NAME, PageJournal
 from repatria.ocr.words import PageText
-from repatria.paper.separator import SeparatorCode
+from repatria.paper.separator_code import SeparatorCode
 from tests.ocr.making import FAKE, word
 
 KEY = bytes(range(32))

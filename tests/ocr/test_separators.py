@@ -13,7 +13,8 @@ from PIL import Image
 from repatria.ocr.picture import decoded, grey_of
 from repatria.ocr.preparation import Grey
 from repatria.ocr.separators import PATCH_DPI, has_patch_t, separator_of
-from repatria.paper.separator import SeparatorCode, draw_separators
+from repatria.paper.separator import draw_separators
+from repatria.paper.separator_code import SeparatorCode
 from tests.ocr.making import page
 
 COTE = "3 F 12/45 (éàü)"

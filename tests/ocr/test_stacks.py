@@ -17,7 +17,8 @@ from repatria.ocr.bordereau import parse_bordereau
 from repatria.ocr.preparation import Grey
 from repatria.ocr.show import Reference, find_page
 from repatria.ocr.spreads import gutter_of
-from repatria.paper.separator import SeparatorCode, draw_separators
+from repatria.paper.separator import draw_separators
+from repatria.paper.separator_code import SeparatorCode
 from tests.ocr.archives import Archive
 from tests.ocr.making import FAKE, encoded, grey, page, write_scans
 

@@ -13,7 +13,7 @@ from repatria.errors import UsageError
 from repatria.i18n import _, ngettext
 
 if TYPE_CHECKING:
-    from repatria.paper.separator import SeparatorCode
+    from repatria.paper.separator_code import SeparatorCode
 
 MOST_SHEETS = 2_000
 
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _codes(out: Output, cotes: Sequence[str], bordereau: Path | None, count: int) -> "list[SeparatorCode]":
-    from repatria.paper.separator import LONGEST_COTE, SeparatorCode
+    from repatria.paper.separator_code import LONGEST_COTE, SeparatorCode
 
     told = list(cotes)
     if bordereau is not None:

@@ -21,7 +21,7 @@ from repatria.ocr.picture import Frame, cut, decoded, grey_of, picture_of
 from repatria.ocr.separators import QR_DPI, separator_of
 from repatria.ocr.spreads import gutter_of
 from repatria.ocr.words import PageText, Word
-from repatria.paper.separator import SeparatorCode
+from repatria.paper.separator_code import SeparatorCode
 
 WHOLE = (0.0, 1.0)
 _SCANNED = 0.5

@@ -23,7 +23,7 @@ from repatria.crypt.keyed import KeyedHash, open_local, seal_local
 from repatria.errors import CryptError
 from repatria.ocr.page import PageTask, Side
 from repatria.ocr.words import Box, PageText, Word
-from repatria.paper.separator import SeparatorCode
+from repatria.paper.separator_code import SeparatorCode
 from repatria.work.state import group_rights
 
 FILE_NAME = "pages.db"

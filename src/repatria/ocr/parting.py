@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from repatria.ocr.page import ReadPage
-from repatria.paper.separator import SeparatorCode
+from repatria.paper.separator_code import SeparatorCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from repatria.ocr.page_journal import PageJournal
 from repatria.ocr.parting import parted
 from repatria.ocr.picture import UnreadablePageError
 from repatria.ocr.words import PageText
-from repatria.paper.separator import SeparatorCode
+from repatria.paper.separator_code import SeparatorCode
 from repatria.work.stop import Reason, StopSignal
 
 PAGE_SECONDS = 180.0

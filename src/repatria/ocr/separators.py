@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repatria.ocr.preparation import Grey
-from repatria.paper.separator import PATCH_T, SeparatorCode
+from repatria.paper.separator_code import PATCH_T, SeparatorCode
 
 QR_DPI = 150.0
 PATCH_DPI = 100.0

@@ -1,26 +1,15 @@
-"""Separator sheets: what their QR code says (docs/formats/separator.md), and the sheets to print."""
+"""Separator sheets to print; what they tell is `separator_code`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
-from urllib.parse import parse_qs, quote
 
 from fpdf import FPDF
 
 from repatria import __version__
 from repatria.i18n import speaker
 from repatria.paper.qr import qr_modules
+from repatria.paper.separator_code import NARROW, PATCH_T, SeparatorCode
 from repatria.paper.sheet import printable
-
-SCHEME = "repatria:separator/1"
-LONGEST_COTE = 200
-"""Characters."""
-INCH = 25.4
-NARROW, WIDE = 0.08 * INCH, 0.20 * INCH
-"""Millimetres of the bars of a patch code; the spaces between them are narrow."""
-PATCH_T = (NARROW, WIDE, NARROW, WIDE)
-"""Its bars, from the edge of the sheet inwards: narrow, wide, narrow, wide."""
 
 _WIDTH, _HEIGHT = 210.0, 297.0
 _FROM_EDGE = 8.0
@@ -29,29 +18,6 @@ _ACROSS = (35.0, 175.0)
 _DOWN = (60.0, 237.0)
 _QR_SIDE = 62.0
 _SANS = "helvetica"
-
-
-@dataclass(frozen=True, slots=True)
-class SeparatorCode:
-    """What a separator sheet tells: another document begins behind it."""
-
-    cote: str = ""
-    """The archivist's reference of what follows; empty: not told."""
-
-    @property
-    def payload(self) -> str:
-        """The text of the QR code."""
-        return f"{SCHEME}?cote={quote(self.cote, safe='')}" if self.cote else SCHEME
-
-    @classmethod
-    def parse(cls, text: str) -> Self | None:
-        """Read a QR code; None if it is no separator's. What a stranger printed is cut to what a cote may be."""
-        scheme, _mark, query = text.partition("?")
-        if scheme != SCHEME:
-            return None
-        told = parse_qs(query, errors="replace", max_num_fields=16).get("cote", [""])[0]
-        cote = "".join(character for character in told if character.isprintable()).strip()
-        return cls(cote[:LONGEST_COTE])
 
 
 def draw_separators(codes: Sequence[SeparatorCode], made: datetime) -> bytes:
