@@ -83,7 +83,9 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         from repatria.cli.context import current_settings
         from repatria.cli.ocr_part import refuse_without_ocr
+        from repatria.ocr.isolation import preload
 
+        preload()  # it loads its libraries while this process loads its own
         refuse_without_ocr()
         settings = current_settings()
         rhythm = rhythm_of(watched=watched, pages=pages, idle=idle, settle=settle)
