@@ -120,7 +120,7 @@ class Desk:
         """End the bench if words were missed."""
         restored = self.folder / "restored"
         shutil.rmtree(restored, ignore_errors=True)
-        done = self._repatria("restore", archive, "-o", str(restored), "-i", "key", "-q")
+        done = self._repatria("restore", archive, str(restored), "-i", "key", "-q")
         if done.code != 0:
             sys.exit(f"restore failed, code {done.code}:\n{done.output}")
         (text,) = restored.rglob("*.txt")

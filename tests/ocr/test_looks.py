@@ -122,6 +122,12 @@ def test_a_page_that_is_nearly_sure_gets_the_looks_that_put_single_words_right()
     assert [look.preparation for look in more_looks(SHEET, first)] == ["stretched", "softened"]
 
 
+def test_of_a_page_that_is_nearly_sure_other_looks_put_words_right_and_nothing_else() -> None:
+    others = words_of(99.0, "la", "personnel", "soignant", "du", "secteur")
+    read = read_sheet(SHEET, 1, Scripted(words_of(88.0, "le", "nersonnel", "soignant"), others[1:]))
+    assert [each.text for each in read.words] == ["le", "personnel", "soignant"]
+
+
 def test_a_second_look_corrects_the_size_by_the_words_that_were_seen() -> None:
     first = Reading(Look("flattened", 1.0), tuple(words_of(60.0, "mot", height=54.0)), 0.0, BLANK.grey)
     factors = {look.factor for look in more_looks(SHEET, first) if look.preparation == "flattened"}

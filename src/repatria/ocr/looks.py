@@ -30,7 +30,8 @@ MOST_ENLARGED = 2.0
 SURE = 90.0
 """Mean confidence of a page that needs no second look."""
 DOUBTFUL = 85.0
-"""Mean confidence below which every look is taken, not only those that most often put single words right."""
+"""Mean confidence below which every look is taken, and any may be the best. Above it two more looks put single words
+right: the first one's blocks and lines stand."""
 UNSURE = 70.0
 """Mean confidence below which a page is flagged."""
 PERHAPS_TURNED = 75.0
@@ -64,7 +65,7 @@ def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
     blank = not first.words and _is_blank(sheet)
     if first.confidence < SURE and not blank:
         readings += [take(sheet, look, engine) for look in more_looks(sheet, first)]
-    best = best_of(readings)
+    best = first if first.confidence >= DOUBTFUL else best_of(readings)
     words = agreed(best, [reading for reading in readings if reading is not best])
     kept = replace(best, words=without_noise(in_reading_order(words)))
     flags = _flags(rotation, kept, again=len(tried) + len(readings) > 2, blank=blank)

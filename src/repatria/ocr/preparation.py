@@ -72,12 +72,12 @@ PREPARATIONS: Mapping[str, Preparation] = MappingProxyType(
 
 
 def resized(grey: Grey, factor: float) -> Grey:
-    """Return the page `factor` times as large."""
+    """Return the page `factor` times as large; bicubic, as sharper filters put halos around typed letters."""
     height, width = grey.shape
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     if size == (width, height):
         return grey
-    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))
 
 
 def turned(grey: Grey, degrees: float) -> Grey:
