@@ -54,15 +54,19 @@ class PageHands(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalHands:
-    """Child processes of this machine, one for each thread."""
+    """Child processes of this machine, one for each thread that asks."""
 
     threads: Executor
     side_by_side: int
     children: Children
 
     def call(self, function: Callable[[Given], Made], unit: Given, seconds: float) -> Made:
-        """Return `function(unit)` from the child of one of the threads; not to be called in one of them."""
-        return self.threads.submit(self.children.call, function, unit, seconds).result()
+        """Return `function(unit)` from a child of the thread that calls.
+
+        It is another one than those that read pages: what a whole document takes does not come on top of what the
+        engine holds.
+        """
+        return self.children.call(function, unit, seconds)
 
     @contextmanager
     def at(self, scan: SharedBytes) -> Iterator[PageWork]:  # noqa: ARG002 -- children read it where it is
