@@ -83,7 +83,7 @@ class Desk:
         tasks = [PageTask(SharedBytes.of(scan), Form.IMAGE, 1, 0, engine) for scan in scans]
         return sum("second-look" in side.text.flags for task in tasks for side in read_page(task))
 
-    def start(self, number: int) -> float:
+    def start(self) -> float:
         """Return the seconds from the command to its first working child."""
         scan = self.folder / "one.png"
         shutil.copy(self.folder / "png" / "01.png", scan)
@@ -177,7 +177,7 @@ def main() -> None:
     report = Report("ocr-speed")
     with tempfile.TemporaryDirectory(prefix="repatria-bench-") as scratch:
         desk = Desk(Path(scratch))
-        start = min(desk.start(number) for number in range(rounds_wanted()))
+        start = min(desk.start() for _ in range(rounds_wanted()))
         report.compare("start", "seconds to the first child, at best", start, START_BAR)
         report.compare("start", "clean pages that get a second look", desk.looked_at_twice(), "0")
         for kind in sys.argv[1:] or list(WRITERS):

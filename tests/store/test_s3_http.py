@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from repatria.store import s3_http
+from repatria.store import s3_http, s3_pool
 from repatria.store.s3_http import Buffer
 from repatria.store.s3_link import BrokenError, NoConnectionError, Origin, proxy_for
 from repatria.store.s3_pool import Pool
@@ -111,6 +111,15 @@ class TestConnections:
             assert asked(pool) == b"1"
             time.sleep(0.05)
             assert asked(pool) == b"2"
+            pool.close()
+
+    def test_that_were_idle_for_long_are_replaced_lest_the_link_lost_them_without_a_word(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(s3_pool, "IDLE_SECONDS", 0.0)
+        with scripted([reply(b"1"), reply(b"no")], [reply(b"2")]) as server:
+            pool = Pool(Origin("127.0.0.1", server.port))
+            assert [asked(pool), asked(pool)] == [b"1", b"2"]
             pool.close()
 
     def test_that_end_before_any_reply_to_their_first_request_are_an_error(self) -> None:
