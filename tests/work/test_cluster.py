@@ -15,8 +15,9 @@ import pytest
 from distributed.security import Security
 
 from repatria.errors import StoppedError, UsageError
-from repatria.work.cluster import Cluster, WorkersLostError, open_cluster, require_dask
+from repatria.work.cluster import Cluster, WorkersLostError, open_cluster
 from repatria.work.cluster_address import ClusterAddress, exposed, parse_address
+from repatria.work.cluster_setup import require_dask
 from repatria.work.cluster_talk import Asking, Talk
 from repatria.work.cluster_worker import Outfit, WorkerFacts
 from repatria.work.patience import Patience

@@ -13,6 +13,7 @@ from repatria.cli.output import Output
 from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
 from repatria.cli.repair import Repair, identities_for, take_damaged_again
 from repatria.cli.runs import audited, ending_soon, opened_run
+from repatria.cli.worker_options import Workers, workers_of
 from repatria.errors import StoppedError, UsageError, worst
 from repatria.i18n import _, ngettext
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from repatria.manifest import Manifest
     from repatria.migrate.copy import CopyResult
     from repatria.migrate.headway import Remainder
+    from repatria.migrate.line import OpenWay
     from repatria.migrate.pacing import Pacing, Wishes
     from repatria.progress import Progress
     from repatria.settings import Settings
@@ -58,8 +60,12 @@ def register(app: typer.Typer) -> None:
         ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Say what would be done, and do nothing."))] = False,
         workers: Annotated[
-            int | None,
-            typer.Option("--workers", min=1, metavar="N", help=_("At most so many reads at once at the source.")),
+            str | None,
+            typer.Option(
+                "--workers",
+                metavar="N|URI",
+                help=_("At most so many reads at once at the source; or a Dask cluster, dask://HOST:PORT."),
+            ),
         ] = None,
     ) -> int:
         from repatria.cli.context import current_settings, find_manifest
@@ -70,15 +76,14 @@ def register(app: typer.Typer) -> None:
         _refuse_archive(described)
         wishes = Wishes(rate(bandwidth), window, until_clock(until, described))
         wishes.check(described)
+        hands = workers_of(workers)
         if dry_run:
             return _show_survey(out, described, settings)
         mending = Repair(repair, identities_for(repair, identity))
         with audited(out, settings, "copy", described.id, long=True) as facts:
-            result = _copy(out, described, settings, wishes, mending, wait=wait, workers=workers)
+            result = _copy(out, described, settings, wishes, mending, wait=wait, workers=hands)
             facts.update(bundle=result.uri or "", objects=result.objects, bytes=result.bytes, gone=result.gone)
             facts["findings"] = len(result.findings)
-            if mending.found:
-                facts["repaired"] = mending.found
             if mending.found:
                 facts["repaired"] = mending.found
             facts["code"] = code = worst(found.kind.exit_code for found in result.findings)
@@ -93,7 +98,7 @@ def _copy(
     repair: Repair,
     *,
     wait: bool,
-    workers: int | None,
+    workers: Workers,
 ) -> "CopyResult":
     """Copy under the dataset's lock; with `wait`, in as many nights as it takes."""
     from repatria.cli.context import find_manifest
@@ -128,13 +133,18 @@ def _one_night(
     state: "StateFolder",
     pacing: "Pacing",
     progress: "Progress",
-    workers: int | None,
+    workers: Workers,
 ) -> "CopyResult":
     """Copy until all is done or the window closes, and show what was done."""
     from repatria.cli.inventory import opened_sources
+    from repatria.migrate.cluster_line import cluster_way
     from repatria.migrate.copy import copy_dataset
+    from repatria.migrate.line import Line
 
     with ExitStack() as stack:
+        way: OpenWay = Line
+        if workers.cluster is not None:
+            way = stack.enter_context(cluster_way(workers.cluster, manifest, pacing.patience))
         sources = stack.enter_context(opened_sources(manifest))
         run = stack.enter_context(_opened_run(out, manifest, state, sources, pacing.patience))
         result = copy_dataset(
@@ -143,9 +153,10 @@ def _one_night(
             throttle=pacing.throttle,
             patience=pacing.patience,
             progress=progress,
-            reads=workers,
+            reads=workers.side_by_side,
             glance=pacing.look,
             outlook=lambda left: _outlook(pacing, left),
+            open_way=way,
         )
         progress.finish()
         _show(out, manifest.id, result, run.latest_uri)

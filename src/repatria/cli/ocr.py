@@ -149,10 +149,10 @@ def _wishes(out: Output, archive: Archive, *, again: bool, split: bool, workers:
     from repatria.ocr.batch import Wishes
     from repatria.ocr.engine import choose_engine, languages_of
 
-    side_by_side, cluster = workers_of(workers)
+    asked = workers_of(workers)
     engine = choose_engine(languages_of(archive.languages))
     bordereau = read_bordereau(out, archive.bordereau) if archive.bordereau is not None else None
-    wishes = Wishes(engine, archive.fonds, bordereau, again, split, cluster=cluster)
+    wishes = Wishes(engine, archive.fonds, bordereau, again, split, cluster=asked.cluster)
     if not engine.in_memory:
         out.warn(_("This engine exchanges pages in files; they are kept in memory (/dev/shm), never on a disk."))
-    return wishes if side_by_side is None else replace(wishes, workers=side_by_side)
+    return wishes if asked.side_by_side is None else replace(wishes, workers=asked.side_by_side)

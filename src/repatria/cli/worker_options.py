@@ -1,6 +1,7 @@
 """`--workers`: a number for this machine, or a cluster of others."""
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repatria.errors import UsageError
@@ -13,18 +14,28 @@ if TYPE_CHECKING:
 _NUMBER = re.compile("[1-9][0-9]{0,4}")
 
 
-def workers_of(text: str | None) -> "tuple[int | None, ClusterAddress | None]":
-    """Return how many units run side by side here, or the cluster where they run; None for what is not said.
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who does the work."""
+
+    side_by_side: int | None = None
+    """How many things at once on this machine; None: as many as are worth it."""
+    cluster: "ClusterAddress | None" = None
+    """Who does it instead."""
+
+
+def workers_of(text: str | None) -> Workers:
+    """Return who is asked for.
 
     UsageError for anything else, and for a cluster where Dask is not installed.
     """
-    from repatria.work.cluster import require_dask
     from repatria.work.cluster_address import parse_address
+    from repatria.work.cluster_setup import require_dask
 
     if text is None:
-        return None, None
+        return Workers()
     if _NUMBER.fullmatch(text):
-        return int(text), None
+        return Workers(side_by_side=int(text))
     if not text.startswith("dask://"):
         raise UsageError(
             _("{text} is neither a number of workers nor a cluster.").format(text=text),
@@ -32,4 +43,4 @@ def workers_of(text: str | None) -> "tuple[int | None, ClusterAddress | None]":
         )
     address = parse_address(text)
     require_dask()
-    return None, address
+    return Workers(cluster=address)

@@ -10,7 +10,7 @@ from repatria.migrate.ahead import Ahead
 from repatria.migrate.fetching import Fetcher
 from repatria.migrate.filling import Outcome, finding
 from repatria.migrate.headway import Headway, Remainder, Volumes
-from repatria.migrate.line import Line
+from repatria.migrate.line import Line, OpenWay, Way
 from repatria.migrate.plan import SMALLEST_CUT, Planned, cut
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.progress import SILENT, Progress
@@ -57,7 +57,7 @@ class CopyResult:
     """Of objects, with `object N` as their subject; and of the target."""
 
 
-def copy_dataset(
+def copy_dataset(  # noqa: PLR0913 -- who paces it, who watches it, who carries it
     run: BundleRun,
     sources: Sequence[ObjectSource],
     *,
@@ -67,11 +67,13 @@ def copy_dataset(
     reads: int | None = None,
     glance: Callable[[], None] = lambda: None,
     outlook: Callable[[Remainder], str] = lambda _left: "",
+    open_way: OpenWay = Line,
 ) -> CopyResult:
     """Copy what is new or changed into the bundle of `run`, bury what is gone, and finish it.
 
     `reads` is how many reads of a source run at once, at most; without, as many as bring more. `glance` is called a few
     times a second, in this thread; `outlook` returns what is said of the rest when time was up.
+    `open_way` opens what brings the bytes.
 
     Errors: StoreError (4 or 5) if a first contact fails, a source's listing is refused or the target fails;
     StoppedError (8) and InterruptedByUserError (130) once a stop is asked for. After each of them the same call goes
@@ -81,7 +83,7 @@ def copy_dataset(
     by_name = {source.name: source for source in sources}
     fetcher = Fetcher(by_name, throttle or Throttle(None, patience.stop.wait), patience, progress, reads)
     copying = _Copying(run, sources, fetcher, progress)
-    copying.glance, copying.outlook = glance, outlook
+    copying.glance, copying.outlook, copying.open_way = glance, outlook, open_way
     try:
         return copying.to_the_end()
     except StoppedError as error:
@@ -118,6 +120,7 @@ class _Copying:
         self._volumes = Volumes(run.proven)
         self.glance: Callable[[], None] = lambda: None
         self.outlook: Callable[[Remainder], str] = lambda _left: ""
+        self.open_way: OpenWay = Line
 
     def to_the_end(self) -> CopyResult:
         """Copy, bury, finish."""
@@ -246,7 +249,7 @@ class _Copying:
 
     def _fill(self, planned: Iterator[Planned]) -> None:
         """Cut objects into volumes, and bring these to the target."""
-        line = Line(self._run, self._fetcher, lambda: self._turn(line))
+        line = self.open_way(self._run, self._fetcher, lambda: self._turn(line))
         try:
             for piece in cut(planned, self._run.volume_size):
                 self._volumes.planned += piece.opens
@@ -264,7 +267,7 @@ class _Copying:
             line.close(_LAST_SECONDS)
         self._turn(line)
 
-    def _turn(self, line: Line) -> bool:
+    def _turn(self, line: Way) -> bool:
         """Do what falls due while bytes flow; return whether there was anything."""
         outcomes = list(line.outcomes())
         for outcome in outcomes:

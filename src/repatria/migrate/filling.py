@@ -11,21 +11,18 @@ from repatria.crypt.errors import HashStateError
 from repatria.errors import ChangedError, NotFoundError, StoreError
 from repatria.i18n import _
 from repatria.migrate.classify import recognise
+from repatria.migrate.comparing import WrongChecksumError, compare_checksum
 from repatria.migrate.connections import FIRST_RANGE, Read
 from repatria.migrate.fetching import Digest, Fetcher
 from repatria.migrate.plan import Planned, Slice
+from repatria.migrate.volumes import Volumes
 from repatria.model import Finding, FindingKind, Object, ObjectKind
-from repatria.work.bundling import BundleRun
 from repatria.work.parts import ObjectPart
 from repatria.work.sending import SealedVolume
 
 _SALT_LENGTH = 16
 _GLANCE = 0.5
 """Seconds between two looks at whether a stop was asked for, while bytes are waited for."""
-
-
-class WrongChecksumError(StoreError):
-    """An object's bytes do not have the checksum that the source itself keeps of it."""
 
 
 @dataclass(slots=True)
@@ -86,7 +83,7 @@ class Filler:
     """Takes bytes in, in the order in which they were asked for; in one thread, `run`."""
 
     def __init__(
-        self, run: BundleRun, fetcher: Fetcher, tell: Callable[[Outcome], None], drop: Callable[[Volume], None]
+        self, run: Volumes, fetcher: Fetcher, tell: Callable[[Outcome], None], drop: Callable[[Volume], None]
     ) -> None:
         """`tell` is told of objects that are given up, `drop` of volumes in which nothing is left."""
         self._run = run
@@ -165,7 +162,7 @@ class Filler:
             builder.has_come(member.come)
             told = read.told or told
         if member.piece.ends_object:
-            _check(digest)
+            compare_checksum(digest, member.piece.planned, self._fetcher.etags)
         return told
 
     def _reads(self, member: Member) -> Iterator[Read]:
@@ -267,15 +264,6 @@ def finding(planned: Planned, error: StoreError) -> Finding:
             _("The source did not give it. Check its rights there; the next run tries again."),
         )
     return Finding(kind, f"object {planned.number}", detail, path=planned.object.path)
-
-
-def _check(digest: Digest) -> None:
-    try:
-        digest.compared()
-    except ValueError as error:
-        raise WrongChecksumError(
-            _("Its bytes do not have the {algorithm} checksum that the source keeps of it.").format(algorithm=error)
-        ) from error
 
 
 def _with_reply(planned: Object, told: Object) -> Object:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from repatria.migrate.connections import Read
 from repatria.migrate.fetching import REPLY_BYTES, Fetcher
 from repatria.migrate.filling import Filler, Full, Member, Outcome, Ready, Volume
 from repatria.migrate.plan import Planned, Slice
 from repatria.migrate.unproven import Unproven
+from repatria.migrate.volumes import Volumes
 from repatria.model import Object
 from repatria.work.bundling import BundleRun
 
@@ -29,10 +31,30 @@ _GLANCE = 0.5
 """Seconds between two turns of the caller while there is nothing to do here."""
 
 
+class Way(Protocol):
+    """What brings slices to the target: a `Line` here, or one by a cluster. For one thread."""
+
+    def place(self, piece: Slice) -> None:
+        """Put a slice into its volume."""
+
+    def end(self, *, last: bool) -> None:
+        """Say that nothing more comes, and wait until all is proven; `last`: this volume is the last of all."""
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield what became of volumes and objects since it was asked last."""
+
+    def close(self, seconds: float) -> None:
+        """Wait a while for what is on its way to the target; what is not there then is settled by the next run."""
+
+
+OpenWay = Callable[[BundleRun, Fetcher, Callable[[], bool]], Way]
+"""Opens a way; the last argument as `Line` has it."""
+
+
 class Line:
     """Slices in, proven volumes out; for one thread. End it, and close it in any case."""
 
-    def __init__(self, run: BundleRun, fetcher: Fetcher, turn: Callable[[], bool]) -> None:
+    def __init__(self, run: Volumes, fetcher: Fetcher, turn: Callable[[], bool]) -> None:
         """Begin a line. `turn` is called a few times a second; it returns whether it had anything to do."""
         self._run = run
         self._fetcher = fetcher

@@ -17,7 +17,8 @@ with BundleRun.open(facts, target, recipients=..., signer=..., state=..., source
 
 import hashlib
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -31,7 +32,7 @@ from repatria.bundle.volume import DEFAULT_VOLUME_SIZE, VolumeBuilder
 from repatria.bundle.writer import BundleWriter
 from repatria.crypt.payload import sealed_size
 from repatria.crypt.recipient import Recipient, parse_recipient
-from repatria.crypt.sealing import Sealing
+from repatria.crypt.sealing import Sealed, Sealing
 from repatria.crypt.sshsig import Signer
 from repatria.errors import RefusedError
 from repatria.i18n import _
@@ -68,7 +69,7 @@ from repatria.work.stop import StopSignal
 from repatria.work.stoppable import StoppableStore
 from repatria.work.unfinished import Arrived, Unfinished, VolumeState
 
-_ROOM_FOR_HEADS = 64 << 10
+ROOM_FOR_HEADS = 64 << 10
 """Bytes for the header of an age file to some forty recipients; one to more finds memory of its own."""
 
 
@@ -99,7 +100,7 @@ class BundleRun:
         self._state = state
         self._sources = tuple(sources)
         self._volume_size = volume_size
-        self._buffers = Pool(sealed_size(volume_size) + _ROOM_FOR_HEADS)
+        self._buffers = Pool(sealed_size(volume_size) + ROOM_FOR_HEADS)
         self._lock = threading.Lock()
         self._publishing = threading.Lock()
         self._journal = Journal(state.dataset(facts.id), state.key())
@@ -195,6 +196,11 @@ class BundleRun:
         """Payload bytes of a full volume."""
         return self._volume_size
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The public keys to which volumes are sealed."""
+        return recipient_texts(self._recipients)
+
     def known(self, path: str) -> Known | None:
         """Return what is known of the object at a path, None if it is new or gone."""
         return self.catalogue.known(path)
@@ -274,11 +280,20 @@ class BundleRun:
         self._buffers.give(volume.memory)
         return SealedVolume(volume.number, sealed, VolumeContent(objects, members, documents, pages), part)
 
-    def send(self, volume: SealedVolume) -> int:
-        """Put a volume and read it back, the second half of `store`. Volumes that share an object: in their order."""
+    def sealed_elsewhere(self, sealed: Sealed, content: VolumeContent, part: ObjectPart | None) -> SealedVolume:
+        """Return a volume that another machine has filled and sealed, under the next number; for `send` there."""
+        number = self._numbering.next_volume()
+        members = [replace(row, volume=number) for row in content.members]
+        return SealedVolume(number, sealed, replace(content, members=members), part)
+
+    def send(self, volume: SealedVolume, put: Callable[[int], bool] | None = None) -> int:
+        """Put a volume and read it back, the second half of `store`. Volumes that share an object: in their order.
+
+        `put` does both for a volume that is elsewhere; GoneError from it gives the volume up.
+        """
         numbers = dict.fromkeys(member.object for member in volume.content.members)
         self._unfinished.begin(self._beginning)
-        number = self._sender.send(volume, self._marks.of(numbers))
+        number = self._sender.send(volume, self._marks.of(numbers), put)
         self._marks.let_go(numbers)
         self._buffers.give(volume.sealed.memory)
         return number

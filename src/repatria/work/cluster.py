@@ -6,20 +6,27 @@ over TLS or not beyond this machine, no worker may spill it to a disk, and none 
 """
 
 import functools
-import logging
-import socket
+import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from repatria.errors import StoppedError, UnreachableError, UsageError
 from repatria.i18n import _
 from repatria.work.cluster_address import ClusterAddress, exposed
-from repatria.work.cluster_talk import Asking, Talk, worked_asking
+from repatria.work.cluster_setup import (
+    SECONDS_TO_ANSWER,
+    is_tls_configured,
+    no_answer,
+    quieten,
+    require_answer,
+    require_dask,
+    start_workers,
+)
+from repatria.work.cluster_talk import Asking, Inbox, Talk, worked_asking
 from repatria.work.cluster_worker import (
     Outfit,
     Refused,
@@ -42,7 +49,6 @@ Made = TypeVar("Made")
 Held: TypeAlias = "DaskFuture[Veiled]"
 """A value that is on the cluster."""
 
-_SECONDS_TO_ANSWER = 10.0
 _GLANCE = 0.5
 """Seconds between two looks at whether a stop was asked for, while a unit is waited for."""
 _SECONDS_BETWEEN_COUNTS = 2.0
@@ -51,17 +57,6 @@ _SECONDS_BETWEEN_COUNTS = 2.0
 
 class WorkersLostError(Exception):
     """Worker after worker ended while it worked on this unit, as many as the scheduler allows."""
-
-
-def require_dask() -> None:
-    """Raise UsageError if Dask is not installed."""
-    try:
-        import distributed  # noqa: F401 -- whether it is there is the question
-    except ImportError as error:
-        raise UsageError(
-            _("The part that works on several machines is not installed."),
-            advice=_("Install it from Repatria's own folder: pip install '.[dask]'"),
-        ) from error
 
 
 @contextmanager
@@ -75,10 +70,10 @@ def open_cluster(address: ClusterAddress, outfit: Outfit, patience: Patience) ->
     import dask
     from distributed import Client
 
-    _quieten()
+    quieten()
     # What a scan weighs is known, and it is sent once.
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "8 GiB"})
-    secured = _is_tls_configured()
+    secured = is_tls_configured()
     if not secured and not address.is_loopback:
         raise UsageError(
             _(
@@ -88,23 +83,24 @@ def open_cluster(address: ClusterAddress, outfit: Outfit, patience: Patience) ->
                 "Name them in Dask's configuration (distributed.comm.tls), here, at the scheduler and at workers."
             ),
         )
-    _require_answer(address)
+    require_answer(address)
     scheme = "tls" if secured else "tcp"
     try:
         client = Client(
-            str(address).replace("dask", scheme, 1), timeout=_SECONDS_TO_ANSWER, set_as_default=False, name="repatria"
+            str(address).replace("dask", scheme, 1), timeout=SECONDS_TO_ANSWER, set_as_default=False, name="repatria"
         )
     except (OSError, ImportError, RuntimeError) as error:
-        raise _no_answer(address, type(error).__name__) from error
+        raise no_answer(address, type(error).__name__) from error
     try:
         cluster = Cluster(client, address, outfit, patience)
         if not secured:
             cluster.require_loopback()
         cluster.require_fit_workers()
-        yield cluster
+        with closing(cluster):
+            yield cluster
     finally:
         with suppress(OSError, TimeoutError):
-            client.close(timeout=_SECONDS_TO_ANSWER)
+            client.close(timeout=SECONDS_TO_ANSWER)
 
 
 class Cluster:
@@ -117,6 +113,8 @@ class Cluster:
         self._patience = patience
         self._executor: Executor = client.get_executor(pure=False)
         self._counted = (0.0, True)
+        self._lock = threading.Lock()
+        self._inbox: Inbox | None = None
 
     @property
     def threads(self) -> int:
@@ -158,24 +156,35 @@ class Cluster:
 
         Until it has ended, or the body has. Errors are raised by the talk, as `call` raises them.
         """
-        token = f"repatria-{uuid.uuid4().hex}"
-        work = functools.partial(worked_asking, function, token)
+        inbox, token = self._listening(), uuid.uuid4().hex
+        work = functools.partial(worked_asking, function, inbox.name, token)
         future = self._executor.submit(worked, Veiled((self._outfit, work, unit)))
         looking = self._looking(future)
 
-        def has_ended(seconds: float) -> bool:
-            result = looking(seconds)
+        def has_ended() -> bool:
+            result = looking(0.0)
             if result is not None:
                 self._made(result)
             return result is not None
 
-        talk = Talk(self._client, token, has_ended)
+        talk = Talk(inbox, token, has_ended)
+        future.add_done_callback(lambda _future: talk.look())
         try:
             yield talk
         finally:
             future.cancel()
-            with suppress(OSError, RuntimeError):
-                talk.close()
+            talk.close()
+
+    def close(self) -> None:
+        """Hear workers no more."""
+        if self._inbox is not None:
+            self._inbox.close()
+
+    def _listening(self) -> Inbox:
+        with self._lock:
+            if self._inbox is None:
+                self._inbox = Inbox(self._client)
+            return self._inbox
 
     def _made(self, result: Veiled) -> Any:
         """Return what a unit returned, or raise what it raised."""
@@ -202,10 +211,10 @@ class Cluster:
     def require_fit_workers(self) -> None:
         """Refuse a cluster without workers, or with one that cannot take part."""
         try:
-            self._client.wait_for_workers(1, timeout=_SECONDS_TO_ANSWER)
+            self._client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
         except (TimeoutError, OSError) as error:
             raise UsageError(
-                _("{address} has no workers.").format(address=self._address), advice=_start_workers(self._address)
+                _("{address} has no workers.").format(address=self._address), advice=start_workers(self._address)
             ) from error
         told: dict[str, WorkerFacts | Exception] = self._client.run(facts_of, self._outfit, on_error="return")
         for worker, facts in told.items():
@@ -216,7 +225,7 @@ class Cluster:
             else:
                 fault = self._outfit.fault_of(facts)
             if fault:
-                raise UsageError(fault, advice=_start_workers(self._address))
+                raise UsageError(fault, advice=start_workers(self._address))
 
     def _looking(self, future: "Future[Veiled]") -> Callable[[float], Veiled | None]:
         """Return what waits so many seconds for a unit to end, and raises if it never will."""
@@ -257,42 +266,3 @@ class Cluster:
         error = StoppedError(reason, advice=_("Run the same command again once the cluster is whole."))
         self._patience.stop.request(Reason.LINK, error)
         return self._patience.stop.error()
-
-
-def _require_answer(address: ClusterAddress) -> None:
-    """Fail at once where nothing listens; Dask itself would try again for as long as it may."""
-    try:
-        socket.create_connection((address.host, address.port), timeout=_SECONDS_TO_ANSWER).close()
-    except OSError as error:
-        raise _no_answer(address, error.strerror or type(error).__name__) from error
-
-
-def _no_answer(address: ClusterAddress, reason: str) -> UsageError:
-    return UsageError(
-        _("{address} does not answer as a Dask scheduler ({reason}).").format(address=address, reason=reason),
-        advice=_("Start one with: dask scheduler. Without --workers, this machine does the work alone."),
-    )
-
-
-def _start_workers(address: ClusterAddress) -> str:
-    where = f"{'tcp' if address.is_loopback else 'tls'}{str(address).removeprefix('dask')}"
-    return _("Start each worker with this very version of Repatria: {command}").format(
-        command=f"dask worker {where} --no-nanny --memory-limit 0"
-    )
-
-
-def _is_tls_configured() -> bool:
-    from distributed.security import Security
-
-    return bool(Security().get_tls_config_for_role("client")["cert"])
-
-
-def _quieten() -> None:
-    """Let Dask complain to nobody: what this tool says on stderr has rules."""
-    from distributed.versions import VersionMismatchWarning
-
-    for name in ("distributed", "tornado", "tornado.application"):
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [logging.NullHandler()]
-        logger.propagate = False
-    warnings.simplefilter("ignore", VersionMismatchWarning)  # what must be the same is checked: `Outfit`

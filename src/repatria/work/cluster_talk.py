@@ -1,8 +1,8 @@
 """A unit of work that asks back while it is at work: its worker and the machine that runs the command take turns.
 
-The worker asks, the other side answers, through two queues of Dask's scheduler: one to ask, which is the unit's, and
-one to answer, which belongs to one attempt at it. Should the worker die, Dask runs the unit again elsewhere, and what
-it asks then is another attempt's. What travels is pickled, so no name stands in a log or on a page of Dask's.
+The worker asks, the other side answers, through queues of Dask's scheduler: one for the questions of all units of a
+run, and one for the answers to each attempt at a unit. Should the worker die, Dask runs the unit again elsewhere, and
+what it asks then is another attempt's. What travels is pickled, so no name stands in a log or on a page of Dask's.
 """
 
 import pickle
@@ -10,44 +10,50 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Worker
 
 Made = TypeVar("Made")
 
-_ANSWER_SECONDS = 600.0
-"""How long a worker waits for an answer: as long as it may take to note a volume in a busy journal."""
-_GLANCE = 0.2
+_LOOK_SECONDS = 5.0
+"""How often a worker that waits for an answer looks whether anybody still wants its unit; Dask logs each time."""
+_GLANCE = 0.5
 """Seconds between two looks at what became of a unit that asks nothing."""
+_ENOUGH = b""
+"""What ends the listening."""
 
 
 class AbandonedError(Exception):
-    """Nobody answers a worker: the run is over, or goes on with another attempt."""
+    """Nobody answers a worker: the run is over, or its unit is not wanted any more."""
 
 
 class Asking:
     """The worker's side of one attempt at a unit; asked by several threads, one question at a time."""
 
-    def __init__(self, token: str) -> None:
-        """Begin to ask, in the thread that works the unit; `token` names the unit."""
-        from distributed import Queue, get_client
+    def __init__(self, inbox: str, token: str) -> None:
+        """Begin to ask, in the thread that works the unit: `inbox` names the run, `token` the unit."""
+        from distributed import Queue, get_client, get_worker
 
         client = get_client()
+        self._worker = get_worker()
+        self._key = self._worker.get_current_task()
+        self._token = token
         self._attempt = uuid.uuid4().hex
-        self._questions = Queue(token, client=client)
-        self._answers = Queue(f"{token}-{self._attempt}", client=client)
+        self._questions = Queue(inbox, client=client)
+        self._answers = Queue(f"{inbox}-{self._attempt}", client=client)
         self._lock = threading.Lock()
 
     def ask(self, question: object) -> Any:
         """Return the answer; AbandonedError if there is none."""
         with self._lock:
             try:
-                self._questions.put(pickle.dumps((self._attempt, question)))
-                return pickle.loads(self._answers.get(timeout=_ANSWER_SECONDS))  # noqa: S301 -- of this very cluster
-            except (TimeoutError, OSError, CancelledError) as error:
+                return self._asked(question)
+            except (OSError, CancelledError) as error:
                 raise AbandonedError from error
 
     def close(self) -> None:
@@ -55,10 +61,28 @@ class Asking:
         self._questions.close()
         self._answers.close()
 
+    def _asked(self, question: object) -> Any:
+        asked = False
+        while _is_wanted(self._worker, self._key):
+            if not asked:
+                self._questions.put(pickle.dumps((self._token, self._attempt, question)))
+                asked = True
+            try:
+                return pickle.loads(self._answers.get(timeout=_LOOK_SECONDS))  # noqa: S301 -- of this very cluster
+            except TimeoutError:
+                continue
+        raise AbandonedError
 
-def worked_asking(function: Callable[[Any, Asking], Made], token: str, unit: object) -> Made:
+
+def _is_wanted(worker: "Worker", key: Any) -> bool:
+    """Tell whether a task that runs is wanted: Dask ends none that has begun, and notes what was cancelled."""
+    task = worker.state.tasks.get(key)
+    return task is not None and task.state != "cancelled"
+
+
+def worked_asking(function: Callable[[Any, Asking], Made], inbox: str, token: str, unit: object) -> Made:
     """Work a unit that asks."""
-    asking = Asking(token)
+    asking = Asking(inbox, token)
     try:
         return function(unit, asking)
     finally:
@@ -74,38 +98,86 @@ class Heard:
     question: Any
 
 
-class Talk:
-    """The other side, for one thread."""
+class Inbox:
+    """The questions of all units of a run, and where each goes; safe from several threads."""
 
-    def __init__(self, client: "Client", token: str, has_ended: Callable[[float], bool]) -> None:
-        """Begin to listen; `has_ended` waits so many seconds for the unit to end, and raises what went wrong."""
+    def __init__(self, client: "Client") -> None:
+        """Begin to listen, in a thread of its own."""
         from distributed import Queue
 
         self._client = client
+        self.name = f"repatria-{uuid.uuid4().hex}"
+        self._questions = Queue(self.name, client=client)
+        self._units: dict[str, SimpleQueue[Heard | None]] = {}
+        threading.Thread(target=self._listen, name="questions of workers", daemon=True).start()
+
+    def opened(self, token: str) -> "SimpleQueue[Heard | None]":
+        """Return where a unit's questions come in from now on."""
+        return self._units.setdefault(token, SimpleQueue())
+
+    def closed(self, token: str) -> None:
+        """Let a unit's questions fall from now on."""
+        self._units.pop(token, None)
+
+    def answer(self, attempt: str, answer: object) -> None:
+        """Answer an attempt at a unit."""
+        from distributed import Queue
+
+        answers = Queue(f"{self.name}-{attempt}", client=self._client)
+        answers.put(pickle.dumps(answer))
+        answers.close()
+
+    def close(self) -> None:
+        """End the listening."""
+        if self._client.status == "running":  # else it has ended
+            with suppress(OSError, CancelledError):
+                self._questions.put(_ENOUGH)
+                self._questions.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                posted = self._questions.get()
+            except Exception:  # whatever ends the connection: units are told so themselves
+                return
+            if posted == _ENOUGH:
+                return
+            token, attempt, question = pickle.loads(posted)  # noqa: S301 -- of this very cluster
+            unit = self._units.get(token)
+            if unit is not None:
+                unit.put(Heard(attempt, question))
+
+
+class Talk:
+    """The other side of one unit, for one thread."""
+
+    def __init__(self, inbox: Inbox, token: str, has_ended: Callable[[], bool]) -> None:
+        """Begin to hear; `has_ended` tells whether the unit ended well, and raises what went wrong."""
+        self._inbox = inbox
         self._token = token
         self._has_ended = has_ended
-        self._questions = Queue(token, client=client)
-        self._answers: dict[str, Queue] = {}
+        self._heard = inbox.opened(token)
 
     def heard(self) -> Heard | None:
         """Return the next question, None once the unit has ended well; raises what it raised."""
         while True:
             try:
-                attempt, question = pickle.loads(self._questions.get(timeout=_GLANCE))  # noqa: S301 -- as above
-                return Heard(attempt, question)
-            except (TimeoutError, OSError, CancelledError):
-                if self._has_ended(_GLANCE):
-                    return None
+                heard = self._heard.get(timeout=_GLANCE)
+            except Empty:
+                heard = None
+            if heard is not None:
+                return heard
+            if self._has_ended():
+                return None
+
+    def look(self) -> None:
+        """Have `heard` look at once what became of the unit; from any thread."""
+        self._heard.put(None)
 
     def answer(self, attempt: str, answer: object) -> None:
         """Answer the question of an attempt; said before it asks, it is what it hears next."""
-        from distributed import Queue
-
-        if attempt not in self._answers:
-            self._answers[attempt] = Queue(f"{self._token}-{attempt}", client=self._client)
-        self._answers[attempt].put(pickle.dumps(answer))
+        self._inbox.answer(attempt, answer)
 
     def close(self) -> None:
-        """Let the queues go."""
-        for queue in (self._questions, *self._answers.values()):
-            queue.close()
+        """Hear no more."""
+        self._inbox.closed(self._token)

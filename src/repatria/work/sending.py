@@ -1,6 +1,6 @@
 """Bringing one volume to the target: noted as sent, put, read back, noted as proven."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 
@@ -17,6 +17,10 @@ from repatria.work.unfinished import Unfinished
 
 TRIES = 4
 """How often a volume is put, each time under another number, when the target does not keep what it was given."""
+
+
+class GoneError(Exception):
+    """Who was to put a volume is gone; whether it arrived, nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,14 @@ class Sender:
     numbering: Numbering
     patience: Patience
 
-    def send(self, volume: SealedVolume, marks: Sequence[bytes] = ()) -> int:
+    def send(self, volume: SealedVolume, marks: Sequence[bytes] = (), put: Callable[[int], bool] | None = None) -> int:
         """Send a volume until the target gives back its bytes; return the number under which it does.
 
-        Wrong bytes are left where they are, for files are written once: the volume goes under another number.
+        Wrong bytes are left where they are, for files are written once: the volume goes under another number. `put`
+        puts it under a number and tells whether the target gave it back, where that is not done here; GoneError from
+        it is passed on, the number given up.
         """
+        put = put or (lambda number: is_kept(self.writer, self.patience, number, volume.sealed))
         number, content = volume.number, volume.content
         for _attempt in range(TRIES):
             free = asdict(self.numbering.free())
@@ -55,7 +62,13 @@ class Sender:
                 part=volume.part,
                 next_numbers={f"next_{kind}": value for kind, value in free.items()},
             )
-            if self._is_kept(number, volume.sealed):
+            try:
+                kept = put(number)
+            except GoneError:
+                self.unfinished.give_up(number)
+                self.numbering.landed(number)
+                raise
+            if kept:
                 self.unfinished.proven(number)
                 self.numbering.landed(number)
                 return number
@@ -71,8 +84,10 @@ class Sender:
             advice=_("Have the target's disks and memory checked. What was proven before is safe."),
         )
 
-    def _is_kept(self, number: int, sealed: Sealed) -> bool:
-        with suppress(AlreadyExistsError):  # other bytes are there already: reading them back tells
-            self.patience.insist(lambda: self.writer.put_volume(number, sealed))
-        path = layout.volume_path(number)
-        return self.patience.insist(lambda: self.writer.read_back(path, sealed.sha256, len(sealed.data)))
+
+def is_kept(writer: BundleWriter, patience: Patience, number: int, sealed: Sealed) -> bool:
+    """Put a volume under a number; return whether the target gives back its bytes."""
+    with suppress(AlreadyExistsError):  # other bytes are there already: reading them back tells
+        patience.insist(lambda: writer.put_volume(number, sealed))
+    path = layout.volume_path(number)
+    return patience.insist(lambda: writer.read_back(path, sealed.sha256, sealed.size))

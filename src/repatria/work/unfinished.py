@@ -102,7 +102,7 @@ class Unfinished:
                 f"INSERT INTO volumes({_VOLUME_COLUMNS}, state, objects, pages, rows, row_bytes)"  # noqa: S608 -- literals
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 number,
-                len(sealed.data),
+                sealed.size,
                 sealed.sha256,
                 sealed.head_sha256,
                 sealed.payload_size,

@@ -1,0 +1,209 @@
+"""An errand at work on a cluster's worker: the same line of bytes as at home, whose journal is elsewhere."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from repatria import i18n
+from repatria.bundle.rows import MemberRow, ObjectRow
+from repatria.bundle.volume import VolumeBuilder
+from repatria.bundle.writer import BundleWriter
+from repatria.crypt.payload import sealed_size
+from repatria.crypt.recipient import parse_recipient
+from repatria.crypt.sealing import Sealing
+from repatria.errors import Role
+from repatria.memory import Pool
+from repatria.migrate.errand import Errand, IsThereMore, MayPut, News, Put, Site, Stop, WasPut, WhatToBring
+from repatria.migrate.fetching import Fetcher
+from repatria.migrate.line import Line
+from repatria.model import Object
+from repatria.progress import Silent
+from repatria.source.objects import open_source
+from repatria.store.registry import open_store
+from repatria.work.bundling import ROOM_FOR_HEADS, ObjectPart
+from repatria.work.cluster_talk import Asking
+from repatria.work.pace import Throttle
+from repatria.work.patience import Patience
+from repatria.work.sealed_rows import VolumeContent
+from repatria.work.sending import SealedVolume, is_kept
+from repatria.work.stop import Reason, StopSignal
+from repatria.work.stoppable import StoppableStore
+
+_SECONDS_BETWEEN_NEWS = 2.0
+_LAST_SECONDS = 8.0
+"""How long a stop waits for a volume that is on its way to the target."""
+
+
+def bring(site: Site, asking: Asking) -> None:
+    """Bring what the other side says is left of an errand; raises what a source or the target refuses.
+
+    AbandonedError if nobody answers, StoppedError once it is told to stop.
+    """
+    i18n.use(site.language)  # findings and errors are said here
+    errand = asking.ask(WhatToBring())
+    if not isinstance(errand, Errand) or not errand.volumes:
+        return
+    patience = Patience(StopSignal(), site.patience)
+    with ExitStack() as stack:
+        several = len(site.sources) > 1
+        sources = [open_source(table, prefixed=several) for table in site.sources]
+        for source in sources:
+            stack.callback(source.close)
+        place = site.target
+        target = open_store(place.uri, endpoint=place.endpoint, profile=place.profile, role=Role.TARGET)
+        stack.callback(target.close)
+        counted = _Counted()
+        throttle = Throttle(errand.bits_per_second, patience.stop.wait)
+        fetcher = Fetcher({source.name: source for source in sources}, throttle, patience, counted)
+        stack.callback(fetcher.close)
+        writer = BundleWriter(StoppableStore(target, patience.stop), site.dataset, site.bundle)
+        _Bringing(site, errand, asking, fetcher, writer, counted).to_the_end()
+
+
+class _Counted(Silent):
+    """Bytes that came, until they are asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes = 0
+
+    def advance(self, amount: int) -> None:
+        """Count bytes."""
+        with self._lock:
+            self._bytes += amount
+
+    def taken(self) -> int:
+        """Return what was counted, and begin anew."""
+        with self._lock:
+            taken, self._bytes = self._bytes, 0
+        return taken
+
+
+class _Bringing:
+    """Stands for the bundle in the making (`Volumes`) where its journal is not."""
+
+    def __init__(
+        self, site: Site, errand: Errand, asking: Asking, fetcher: Fetcher, writer: BundleWriter, counted: _Counted
+    ) -> None:
+        self.volume_size = site.volume_size
+        self.catalogue = self
+        self._errand = errand
+        self._asking = asking
+        self._fetcher = fetcher
+        self._stop = fetcher.patience.stop
+        self._writer = writer
+        self._counted = counted
+        self._recipients = tuple(parse_recipient(text) for text in site.recipients)
+        self._buffers = Pool(sealed_size(site.volume_size) + ROOM_FOR_HEADS)
+        self._places = iter([place for place, _slices in errand.volumes])
+        self._given_up: list[int] = []
+        self._lock = threading.Lock()
+        self._told = time.monotonic()
+        self._line = Line(self, fetcher, self._turn)
+
+    def to_the_end(self) -> None:
+        """Bring every volume of the errand."""
+        line = self._line
+        try:
+            for _place, slices in self._errand.volumes:
+                for at, piece in enumerate(slices):
+                    line.place(replace(piece, opens=at == 0))
+            line.end(last=self._errand.last)
+            self._ask(IsThereMore(self._news()))
+        except BaseException:
+            self._stop.request(Reason.FAILURE)
+            raise
+        finally:
+            line.close(_LAST_SECONDS)
+
+    def fingerprint(self, told: Object) -> bytes:  # noqa: ARG002 -- whoever keeps the journal fills it in
+        """Return nothing: the key of fingerprints stays with the journal."""
+        return b""
+
+    def volume(self) -> VolumeBuilder:
+        """Return an empty volume that bears its place in the errand for a number."""
+        into = self._buffers.take()
+        return VolumeBuilder(
+            next(self._places),
+            self.volume_size,
+            memory=self._buffers.take(),
+            begin_sealing=lambda payload: Sealing(payload, self._recipients, into),
+        )
+
+    def seal(
+        self,
+        volume: VolumeBuilder,
+        objects: Sequence[ObjectRow],
+        members: Sequence[MemberRow],
+        *,
+        last: bool = False,
+        part: ObjectPart | None = None,
+    ) -> SealedVolume:
+        """Seal a volume."""
+        sealed = volume.seal(last=last)
+        self._buffers.give(volume.memory)
+        return SealedVolume(volume.number, sealed, VolumeContent(objects, members), part)
+
+    def send(self, volume: SealedVolume) -> int:
+        """Ask for the volume's number, put it and read it back, under as many numbers as it takes."""
+        sealed = volume.sealed
+        answer = self._ask(
+            MayPut(
+                news=self._news(),
+                place=volume.number,
+                size=sealed.size,
+                sha256=sealed.sha256,
+                head_sha256=sealed.head_sha256,
+                payload_sha256=sealed.payload_sha256,
+                payload_size=sealed.payload_size,
+                content=volume.content,
+                part=volume.part,
+            )
+        )
+        while isinstance(answer, Put):
+            number = answer.number
+            answer = self._ask(WasPut(is_kept(self._writer, self._fetcher.patience, number, sealed)))
+        self._buffers.give(sealed.memory)
+        return number
+
+    def drop(self, volume: VolumeBuilder) -> None:
+        """Do nothing: it has no number yet."""
+
+    def forget(self, number: int) -> None:
+        """Note that an object is given up, for the next news."""
+        with self._lock:
+            self._given_up.append(number)
+
+    def part_of(self, path: str, fingerprint: bytes) -> ObjectPart | None:  # noqa: ARG002 -- that was compared before
+        """Return how far the first object has come."""
+        part = self._errand.part
+        return part if part is not None and part.path == path else None
+
+    def _turn(self) -> bool:
+        if time.monotonic() - self._told > _SECONDS_BETWEEN_NEWS:
+            self._ask(IsThereMore(self._news()))
+        self._stop.raise_if_requested()
+        return False
+
+    def _news(self) -> News:
+        """Return what is new; a volume's own outcome is known where it is journaled."""
+        outcomes = tuple(self._outcomes())
+        with self._lock:
+            given_up, self._given_up = tuple(self._given_up), []
+        return News(self._counted.taken(), given_up, outcomes)
+
+    def _outcomes(self) -> Iterator[Any]:
+        return (outcome for outcome in self._line.outcomes() if not outcome.volumes)
+
+    def _ask(self, question: object) -> Any:
+        answer = self._asking.ask(question)
+        self._told = time.monotonic()
+        if isinstance(answer, Stop):
+            self._stop.request(Reason.SIGNAL)
+            self._stop.raise_if_requested()
+        if not isinstance(answer, Put):
+            self._fetcher.throttle.bits_per_second = answer.bits_per_second
+        return answer

@@ -1,0 +1,163 @@
+"""A copy by a Dask cluster: nothing is lost with a worker, nothing fetched twice but what it had under way."""
+
+import json
+import pickle
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from repatria.manifest import load_manifest
+from repatria.migrate.errand import Site
+from repatria.migrate.unproven import MOST_VOLUMES
+from repatria.store.registry import open_store
+from tests.cli.making import code
+from tests.cluster import DaskCluster, dask_cluster
+from tests.migrate.making import noise
+from tests.servers import ACCESS_KEY, SECRET_KEY, Server
+from tests.store.meddling import Answer, Asked, Meddler, error
+from tests.work.making import MIB
+
+FILES = {
+    **{f"dossier {number}/Awa Diallo {number}.txt": noise(3_001 + number) for number in range(40)},
+    **{f"scanner/{number:02}.dcm": noise(700_000 + number) for number in range(12)},
+    "scanner/large.dcm": noise(5 * MIB + 77),
+    "vide": b"",
+}
+GONE = {"parti.txt": b"is listed, then gone"}
+MANIFEST = """id = "d"
+sensitivity = "public"
+[[source]]
+uri = "{source}"
+endpoint = "{endpoint}"
+profile = "{profile}"
+[target]
+uri = "vault"
+[encryption]
+recipients = ["key.pub"]
+[transfer]
+volume_size = "1MiB"
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    with dask_cluster(tmp_path_factory.mktemp("dask")) as made:
+        yield made
+
+
+@pytest.fixture
+def abroad(
+    rclone_s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Meddler]:
+    """Lay a dataset at an S3 service behind a proxy that keeps what it was asked, and write its manifest, `d.toml`."""
+    rclone_s3.use(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPATRIA_STATE", str(tmp_path / "state"))
+    place = rclone_s3.new_place()
+    store = open_store(place, endpoint=rclone_s3.endpoint, profile=rclone_s3.profile)
+    for path, data in {**FILES, **GONE}.items():
+        store.put(path, [data] if data else [], len(data))
+    store.close()
+    assert rclone_s3.endpoint is not None
+    with Meddler(rclone_s3.endpoint) as proxy:
+        told = MANIFEST.format(source=place, endpoint=proxy.endpoint, profile=rclone_s3.profile)
+        (tmp_path / "d.toml").write_text(told)
+        assert code("keys", "new", "-o", "key", "-q") == 0
+        capsys.readouterr()
+        yield proxy
+
+
+def is_read(asked: Asked) -> bool:
+    return asked.method == "GET" and "list-type" not in asked.path
+
+
+def bytes_read_again(proxy: Meddler) -> int:
+    """Return how many bytes were read more than once."""
+    reads: Counter[tuple[str, str]] = Counter()
+    for asked in filter(is_read, proxy.asked):
+        reads[unquote(asked.path).split("/", 3)[3], asked.headers.get("range", "")] += 1
+    return sum((times - 1) * _length(path, told) for (path, told), times in reads.items() if path in FILES)
+
+
+def _length(path: str, told: str) -> int:
+    begins, ends = re.findall(r"\d+", told) or (0, len(FILES[path]) - 1)
+    return int(ends) - int(begins) + 1
+
+
+def restored(folder: Path) -> dict[str, bytes]:
+    assert code("restore", "d", str(folder), "-i", "key", "-q") == 0
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def when_volumes_are_there(folder: Path, count: int, act: Callable[[], None]) -> threading.Thread:
+    """Do something once so many volumes are at the target."""
+
+    def watch() -> None:
+        while len(list(folder.glob("vault/d/*/data/vol-*"))) < count:
+            time.sleep(0.01)
+        act()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def test_workers_bring_volumes_and_one_that_is_killed_costs_only_what_it_had_under_way(
+    cluster: DaskCluster, abroad: Meddler, tmp_path: Path, rclone_s3: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def meddle(asked: Asked) -> Answer | None:
+        if is_read(asked):
+            time.sleep(0.02)
+            if asked.path.endswith("parti.txt"):
+                return Answer(404, error("NoSuchKey"))
+        return None
+
+    abroad.meddle = meddle
+    with cluster.working(2, environment=[rclone_s3.env] * 2) as workers:
+        killing = when_volumes_are_there(tmp_path, 4, workers[0].kill)
+        assert code("copy", "d.toml", "--workers", str(cluster.address), "--json") == 1
+        killing.join()
+        logs = workers[1].log.read_text() + cluster.log.read_text()
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (copied,) = [line for line in told if line["type"] == "copied"]
+    assert (copied["objects"], copied["bytes"]) == (len(FILES), sum(map(len, FILES.values())))
+    assert [line["path"] for line in told if line["type"] == "finding"] == list(GONE)
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    assert restored(tmp_path / "home") == FILES
+    assert bytes_read_again(abroad) <= MOST_VOLUMES * MIB
+    for secret in ("Awa", "scanner", SECRET_KEY):
+        assert secret not in logs
+
+
+def test_a_stop_is_heard_by_workers_which_are_free_for_the_next_run(
+    cluster: DaskCluster, abroad: Meddler, tmp_path: Path, rclone_s3: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("copy", "d.toml", "--workers", str(cluster.address), "-q")
+    abroad.meddle = lambda asked: time.sleep(0.05) if is_read(asked) else None
+    with cluster.working(1, environment=[rclone_s3.env]):
+        process = subprocess.Popen([sys.executable, "-m", "repatria", *command], stderr=subprocess.PIPE)
+        stopping = when_volumes_are_there(tmp_path, 2, process.terminate)
+        assert (process.communicate()[1], process.returncode) == (b"", 8)
+        stopping.join()
+        abroad.meddle = lambda asked: None
+        assert code(*command) == 0
+    assert capsys.readouterr().err == ""
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    assert restored(tmp_path / "home") == {**FILES, **GONE}
+    assert bytes_read_again(abroad) <= MOST_VOLUMES * MIB
+
+
+def test_what_a_worker_is_told_holds_no_secret(abroad: Meddler, tmp_path: Path) -> None:
+    manifest = load_manifest(tmp_path / "d.toml")
+    site = Site(manifest.sources, manifest.target, "d", "b", ("age1",), MIB, 60.0, "fr")
+    packed = pickle.dumps(site)
+    assert abroad.endpoint.encode() in packed
+    assert not [secret for secret in (ACCESS_KEY, SECRET_KEY) if secret.encode() in packed]
