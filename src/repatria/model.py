@@ -39,7 +39,10 @@ class Object:
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     checksum: tuple[str, str] | None = None
-    """A checksum of the whole object that the source itself keeps: (`md5`|`sha256`|..., hexadecimal)."""
+    """A checksum of the whole object that the source itself keeps: (`md5`|`sha256`|..., hexadecimal).
+
+    `etag`: of the form of an MD5, and where many services have one, but this one does not promise that it is.
+    """
 
 
 class FindingKind(StrEnum):

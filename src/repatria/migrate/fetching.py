@@ -1,19 +1,19 @@
 """Reading one object at its source, whatever the link does meanwhile."""
 
 import hashlib
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from repatria.crypt.resumable import ResumableSha256
 from repatria.errors import ChangedError, Role
 from repatria.i18n import _
 from repatria.migrate.classify import SAMPLE_SIZE
 from repatria.migrate.connections import Connections
+from repatria.migrate.etags import Etags
 from repatria.model import Object, ObjectKind
 from repatria.progress import SILENT, Progress
 from repatria.source.base import ObjectSource
+from repatria.source.checksums import RunningChecksum, running_checksum
 from repatria.work.pace import Throttle
 from repatria.work.patience import TRANSIENT, Patience
 
@@ -37,6 +37,8 @@ class Fetcher:
     """How many reads run at once at a source, at most; None: as many as are worth it."""
     connections: dict[str, Connections] = field(init=False)
     """By name of the source."""
+    etags: Etags = field(default_factory=Etags)
+    """What has shown of the sources' ETags."""
 
     def __post_init__(self) -> None:
         self.connections = {
@@ -119,40 +121,6 @@ class Fetch:
             yield from reading.chunks
 
 
-class _Checksum(Protocol):
-    """A running checksum, as hashlib has them."""
-
-    def update(self, data: bytes | memoryview, /) -> object:
-        """Add bytes."""
-
-    def hexdigest(self) -> str:
-        """Return the checksum of all bytes so far."""
-
-
-class _Crc32:
-    """The CRC-32 of ISO-HDLC, as zlib and S3's `x-amz-checksum-crc32` have it."""
-
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, data: bytes | memoryview, /) -> None:
-        """Add bytes."""
-        self._value = zlib.crc32(data, self._value)
-
-    def hexdigest(self) -> str:
-        """Return the checksum of all bytes so far."""
-        return f"{self._value:08x}"
-
-
-def _checksum(algorithm: str) -> _Checksum | None:
-    """Return an algorithm that runs beside SHA-256; None for SHA-256 itself and for one that is not known."""
-    if algorithm == "crc32":
-        return _Crc32()
-    if algorithm == "sha256" or algorithm not in hashlib.algorithms_available:
-        return None
-    return hashlib.new(algorithm, usedforsecurity=False)
-
-
 class Digest:
     """What is learned of an object's bytes while they pass: its SHA-256, its source's checksum, its first bytes."""
 
@@ -160,7 +128,9 @@ class Digest:
         """Begin, or go on from a kept `state`; only an object in parts needs a state that can be kept."""
         self._sha256 = _running(in_parts, state)
         self._kept: tuple[str, str] | None = None
-        self._other: _Checksum | None = None
+        self.is_by_etag = False
+        """Whether what is compared is an ETag that nobody promised to be an MD5."""
+        self._other: RunningChecksum | None = None
         self._begun = state is not None
         self._is_file = told.kind is ObjectKind.FILE
         self.sample = b""
@@ -172,8 +142,10 @@ class Digest:
         """Compare with a checksum that the source keeps, if it is told before the first bytes and can be computed."""
         if kept is None or self._kept is not None or self._begun or not self._is_file:
             return
-        self._other = _checksum(kept[0])
-        self._kept = kept if kept[0] == "sha256" or self._other is not None else None
+        self.is_by_etag = kept[0] == "etag"
+        algorithm = "md5" if self.is_by_etag else kept[0]
+        self._other = running_checksum(algorithm)
+        self._kept = (algorithm, kept[1]) if algorithm == "sha256" or self._other is not None else None
 
     def update(self, chunk: bytes | memoryview) -> None:
         """Add bytes."""
@@ -204,6 +176,10 @@ class Digest:
         if found != expected.lower():
             raise ValueError(algorithm)
         return f"{algorithm}:{found}"
+
+    def compare_nothing(self) -> None:
+        """Take what the source keeps for no checksum of these bytes."""
+        self._kept = None
 
 
 def _running(in_parts: bool, state: bytes | None) -> "ResumableSha256 | hashlib._Hash":

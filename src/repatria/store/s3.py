@@ -22,7 +22,7 @@ from repatria.store.resuming import Resuming
 from repatria.store.s3_exchange import Exchange, Request
 from repatria.store.s3_http import Body
 from repatria.store.s3_link import BrokenError
-from repatria.store.s3_listing import list_keys, object_of, span_of
+from repatria.store.s3_listing import checksum_of, list_keys, object_of, span_of
 from repatria.store.s3_put import Putter, TakenError
 from repatria.store.s3_refusals import RefusalError, of_connection, told
 from repatria.store.s3_replace import LockedKeyError, NotKeptError, Replacer
@@ -35,6 +35,7 @@ CONNECTIONS = 96
 LONGEST_KEY = 1024
 CHUNK = 1 << 20
 """Bytes read at a time."""
+_WITH_CHECKSUMS = {"x-amz-checksum-mode": "ENABLED"}
 _BUCKET = re.compile(r"[a-zA-Z0-9.\-_]{1,255}|arn:.+")
 
 
@@ -105,6 +106,8 @@ class S3Store:
         if stop > found.size:
             body.close()
             raise failures.changed(path, self.uri, self.role)
+        if self._asks_checksums and not start and stop < found.size and found.checksum is None:
+            found = replace(found, checksum=self._checksum_of(path))
 
         def chunks(body: Body, at: int) -> _Chunks:
             return _Chunks(body, stop - at, partial(of_connection, store=self.uri, role=self.role))
@@ -199,7 +202,7 @@ class S3Store:
 
     def _get(self, path: str, start: int, length: int | None, version: str | None) -> tuple[Object, Body]:
         """Ask for a range; return what the reply tells of the whole object, and its body."""
-        headers = {"x-amz-checksum-mode": "ENABLED"} if self._open().service.checksums else {}
+        headers = dict(_WITH_CHECKSUMS) if self._asks_checksums else {}
         if start or length is not None:
             headers["range"] = f"bytes={start}-" if length is None else f"bytes={start}-{start + length - 1}"
         if version is not None:
@@ -213,7 +216,7 @@ class S3Store:
                 raise
             try:
                 answered_from, _size = span_of(reply.headers)
-                found = object_of(path, reply.headers)
+                found = object_of(path, reply.headers, md5_etags=self._open().service.md5_etags)
             except BrokenError:
                 reply.body.close()
                 raise
@@ -221,6 +224,18 @@ class S3Store:
             reply.body.close()
             raise failures.changed(path, self.uri, self.role) if answered_from == start else self._no_ranges()
         return found, reply.body
+
+    @property
+    def _asks_checksums(self) -> bool:
+        """Whether replies are to tell what checksums are kept: a service that keeps none takes no notice."""
+        return self.role is Role.SOURCE or self._open().service.checksums
+
+    def _checksum_of(self, path: str) -> tuple[str, str] | None:
+        """Return the checksum of a whole object, which the reply to a range does not tell; None if none is told."""
+        with self._told(path), contextlib.suppress(RefusalError):
+            reply, _none = self._exchange.read(Request("HEAD", self._key_to_read(path), headers=_WITH_CHECKSUMS))
+            return checksum_of(reply.headers)
+        return None
 
     def _no_ranges(self) -> StoreError:
         message = _("{store} does not give parts of objects; Repatria needs a service that does.")

@@ -17,6 +17,8 @@ from repatria.store.s3_link import BrokenError
 PAGE = 1000
 """Objects listed in one reply: as many as S3 gives."""
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_CHECKSUMS = ("sha256", "sha1", "crc64nvme", "crc32c", "crc32")
+"""The additional checksums of S3 that are compared, the strongest first."""
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _SECOND = 1_000_000_000
 
@@ -96,8 +98,11 @@ def _listed(entry: Tree.Element, space: str, *, encoded: bool) -> Object:
         raise BrokenError("the reply is no listing") from error
 
 
-def object_of(path: str, headers: Mapping[str, str]) -> Object:
-    """Return what the head of a reply tells of the whole object, whatever part of it the reply brings."""
+def object_of(path: str, headers: Mapping[str, str], *, md5_etags: bool = False) -> Object:
+    """Return what the head of a reply tells of the whole object, whatever part of it the reply brings.
+
+    `md5_etags`: the service is known to give MD5s where an ETag looks like one.
+    """
     return Object(
         path,
         span_of(headers)[1],
@@ -105,7 +110,7 @@ def object_of(path: str, headers: Mapping[str, str]) -> Object:
         version=version_of(headers.get("etag", "")),
         content_type=headers.get("content-type"),
         metadata={name[11:]: value for name, value in headers.items() if name.startswith("x-amz-meta-")},
-        checksum=checksum_of(headers),
+        checksum=checksum_of(headers, md5_etags=md5_etags),
     )
 
 
@@ -123,20 +128,22 @@ def span_of(headers: Mapping[str, str]) -> tuple[int, int]:
     return 0, int(size)
 
 
-def checksum_of(headers: Mapping[str, str]) -> tuple[str, str] | None:
+def checksum_of(headers: Mapping[str, str], *, md5_etags: bool = False) -> tuple[str, str] | None:
     """Return the checksum of the whole object that a reply vouches for, None if there is none that we can compute.
 
-    The strongest first. Of several parts there may be only a checksum of checksums (`-N`), and of a range only that of
-    the range. An ETag is the MD5 of a single part, unless the object is encrypted with a key of KMS or of the customer
-    (Amazon S3 API reference, Object: ETag).
+    What was made to be a checksum comes first, the strongest of them; then the ETag. Of several parts there may be only
+    a checksum of checksums (`-N`), and of a range only that of the range. An ETag is the MD5 of a single part, unless
+    the object is encrypted with a key of KMS or of the customer (Amazon S3 API reference, Object: ETag); that is what
+    the protocol says, and not what every gateway does: so it is called `etag` where the service
+    is not known.
     """
     kept = _kept_checksums(headers)
     etag = version_of(headers.get("etag", ""))
     plain = headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
     own_key = "x-amz-server-side-encryption-customer-algorithm" in headers
     if plain and not own_key and _MD5.fullmatch(etag):
-        kept["md5"] = etag
-    return next(((name, kept[name]) for name in ("sha256", "md5", "sha1", "crc32") if name in kept), None)
+        kept["md5" if md5_etags else "etag"] = etag
+    return next(((name, kept[name]) for name in (*_CHECKSUMS, "md5", "etag") if name in kept), None)
 
 
 def _kept_checksums(headers: Mapping[str, str]) -> dict[str, str]:
@@ -144,8 +151,8 @@ def _kept_checksums(headers: Mapping[str, str]) -> dict[str, str]:
     of_whole = "content-range" not in headers
     if headers.get("x-amz-checksum-type", "FULL_OBJECT" if of_whole else "") != "FULL_OBJECT":
         return {}
-    told = {name: headers.get(f"x-amz-checksum-{name}", "") for name in ("sha256", "sha1", "crc32")}
-    return {name: value for name, value in ((name, _hexadecimal(told[name])) for name in told) if value}
+    told = {name: _hexadecimal(headers.get(f"x-amz-checksum-{name}", "")) for name in _CHECKSUMS}
+    return {name: value for name, value in told.items() if value}
 
 
 def _hexadecimal(value: str) -> str:
