@@ -223,8 +223,8 @@ class TestChecksums:
     @pytest.mark.parametrize(
         ("reply", "expected"),
         [
-            ({"etag": f'"{MD5}"'}, ("md5", MD5)),
-            ({"etag": f'"{MD5}"', "x-amz-server-side-encryption": "AES256"}, ("md5", MD5)),
+            ({"etag": f'"{MD5}"'}, ("etag", MD5)),
+            ({"etag": f'"{MD5}"', "x-amz-server-side-encryption": "AES256"}, ("etag", MD5)),
             ({"etag": f'"{MD5}-3"'}, None),
             ({"etag": f'"{MD5}"', "x-amz-server-side-encryption": "aws:kms"}, None),
             ({"etag": f'"{MD5}"', "x-amz-server-side-encryption-customer-algorithm": "AES256"}, None),
@@ -232,7 +232,7 @@ class TestChecksums:
             ({}, None),
             ({"etag": f'"{MD5}-2"', "x-amz-checksum-sha256": "AAEC", **FULL}, ("sha256", "000102")),
             ({"etag": f'"{MD5}-2"', "x-amz-checksum-sha256": "AAEC-2", "x-amz-checksum-type": "COMPOSITE"}, None),
-            ({"etag": f'"{MD5}"', "x-amz-checksum-crc64nvme": "AAEC", **FULL}, ("md5", MD5)),
+            ({"etag": f'"{MD5}"', "x-amz-checksum-crc64nvme": "AAEC", **FULL}, ("crc64nvme", "000102")),
         ],
     )
     def test_of_the_whole_object_only(self, reply: Mapping[str, str], expected: tuple[str, str] | None) -> None:
