@@ -1,6 +1,8 @@
 """Two machines, each with its own state folder, one target: two real processes at the same time."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,12 +67,26 @@ def test_the_second_machine_gets_code_7_and_the_first_goes_on_undisturbed(site: 
     assert run(site, "one", "verify", "d", "--deep", "-i", "key")[0] == 0
 
 
-def test_a_killed_run_blocks_another_machine_and_not_its_own(site: Path) -> None:
-    with start(site, "one", "copy", "d.toml", "--bandwidth", "4mbit", "-q") as first:
+def kill_under_way(site: Path, machine: str) -> None:
+    with start(site, machine, "copy", "d.toml", "--bandwidth", "4mbit", "-q") as first:
         wait_for_volume(site, first)
         first.kill()
     assert len(leases(site)) == 1
+
+
+def test_a_killed_run_blocks_another_machine_and_not_its_own(site: Path) -> None:
+    kill_under_way(site, "one")
+    (claim,) = (site / "vault").rglob("leases/*")
+    claim.write_text(json.dumps({**json.loads(claim.read_text()), "boot": "that of another machine"}))
     assert run(site, "two", "copy", "d.toml")[0] == 7
     assert run(site, "one", "copy", "d.toml")[0] == 0
     assert leases(site) == []
     assert run(site, "one", "verify", "d")[0] == 0, "a lease is nothing unexpected"
+
+
+def test_a_killed_run_of_which_the_state_is_lost_blocks_nobody_on_its_machine(site: Path) -> None:
+    kill_under_way(site, "one")
+    shutil.rmtree(site / "one")
+    assert run(site, "one", "copy", "d.toml")[0] == 0
+    assert leases(site) == []
+    assert run(site, "one", "verify", "d", "--deep", "-i", "key")[0] == 0

@@ -5,8 +5,9 @@ bundles (docs/formats/leases.md): the first claims, further ones renew, a last o
 none behind. Only the names count; what is inside tells people who holds it. Ages are differences between times that the
 store itself gave the files, so the clocks of the machines do not matter.
 
-The lock of the state folder (`repatria.work.lock`) is held before a lease is taken: it proves that an earlier lease of
-the same folder and machine is dead.
+A dead run need not be waited for where its death can be known. The lock of the state folder (`repatria.work.lock`) is
+held before a lease is taken: it proves that an earlier lease of the same folder and machine is dead. And a lease says
+which process of which boot holds it: whoever comes next on that machine can look for it.
 """
 
 import json
@@ -27,9 +28,10 @@ from repatria.errors import LockedError, NotFoundError, StoreError
 from repatria.i18n import _, ngettext
 from repatria.store.base import Store
 from repatria.store.folders import remove_empty
-from repatria.work.lease_files import STAMP, SeenLease, Terms, goes_before, holder_of, leases_at
+from repatria.work.lease_files import STAMP, SeenLease, Terms, goes_before, leases_at, told_by
 from repatria.work.lock import Holder
 from repatria.work.patience import TRANSIENT
+from repatria.work.process_mark import ProcessMark
 from repatria.work.state import StateFolder, write_whole
 from repatria.work.stop import Reason, StopSignal
 
@@ -54,6 +56,7 @@ class Lease:
         self._terms = terms or Terms()
         self._token = "".join(secrets.choice(_CHARACTERS) for _place in range(_LENGTH))
         self._here = Holder.here()
+        self._mark = ProcessMark.here()
         self._paths: list[str] = []
         self._number = 0
         self._last = 0.0
@@ -111,7 +114,7 @@ class Lease:
     def _put(self, what: str) -> None:
         now = datetime.now(UTC)
         path = f"{self._dataset}/{layout.LEASES}/{now.strftime(STAMP)}-{self._token}-{what}.json"
-        fields = asdict(self._here)
+        fields = {**asdict(self._here), **(asdict(self._mark) if self._mark else {})}
         fields["process"] = fields.pop("pid")
         data = canonical(
             {
@@ -131,12 +134,15 @@ class Lease:
 
     def _await_turn(self, dead: set[str]) -> None:
         """Return once nobody else has the dataset; LockedError if somebody has it, or came first."""
-        end = time.monotonic() + self._terms.patience
+        end, looked_for = time.monotonic() + self._terms.patience, set[str]()
         while True:
             seen = leases_at(self._store, self._dataset)
             own = seen.get(self._token)
             if own is not None:  # else the store shows files late: look again
                 self._last = own.last
+                unknown = [other for other in self._others(seen, dead) if other.token not in looked_for]
+                looked_for.update(other.token for other in unknown)
+                dead.update(other.token for other in unknown if self._is_dead(other))
                 self._end_dead(seen, dead)
                 others = self._others(seen, dead)
                 if not others:
@@ -154,8 +160,13 @@ class Lease:
         live = [each for token, each in seen.items() if token not in own and each.is_live(self._last, self._terms)]
         return sorted(live, key=lambda each: (each.first, each.token))
 
+    def _is_dead(self, other: SeenLease) -> bool:
+        """Return whether the run that holds a lease was one of this machine, and is gone."""
+        mark = told_by(self._store, other).mark
+        return mark is not None and mark.is_gone()
+
     def _end_dead(self, seen: dict[str, SeenLease], dead: set[str]) -> None:
-        """End what killed runs of this state folder left, so that other machines need not wait for it to expire."""
+        """End what killed runs of this machine left, so that other machines need not wait for it to expire."""
         for token in dead & seen.keys():
             if not seen[token].ended:
                 self._finish([mark.path for mark in seen[token].marks], token)
@@ -215,7 +226,7 @@ class Lease:
                 self._store.put(path, [data], len(data))
 
     def _locked(self, other: SeenLease) -> LockedError:
-        holder = holder_of(self._store, other)
+        holder = told_by(self._store, other).holder
         minutes = round(self._terms.lifetime / 60)
         return LockedError(
             _("{dataset} is being worked on by {user} on {host} (process {pid}) since {since}.").format(

@@ -14,6 +14,7 @@ from repatria.errors import StoreError
 from repatria.model import Object
 from repatria.store.base import Store
 from repatria.work.lock import Holder
+from repatria.work.process_mark import ProcessMark
 
 STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"([0-9]{8}T[0-9]{6}Z)-([a-z2-7]{16})-(?:([0-9]{4,9})|end)\.json\Z")
@@ -119,8 +120,17 @@ def goes_before(other: SeenLease, own: SeenLease) -> bool:
     return other.is_renewed or (other.first, other.token) < (own.first, own.token)
 
 
-def holder_of(store: Store, lease: SeenLease) -> Holder:
-    """Return whom the latest file of a lease names; question marks where it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the latest file of a lease says of its run."""
+
+    holder: Holder
+    mark: ProcessMark | None = None
+    """The very process; None where that is not told."""
+
+
+def told_by(store: Store, lease: SeenLease) -> Told:
+    """Return what the latest file of a lease says; question marks where it cannot be read."""
     try:
         with store.read(lease.marks[-1].path) as reading:
             data = b""
@@ -129,9 +139,11 @@ def holder_of(store: Store, lease: SeenLease) -> Holder:
                 if len(data) > _LONGEST:
                     break
         told = json.loads(data)
-        return Holder(_word(told["user"]), _word(told["host"]), int(told["process"]), _word(told["since"]))
+        pid = int(told["process"])
+        holder = Holder(_word(told["user"]), _word(told["host"]), pid, _word(told["since"]))
+        return Told(holder, ProcessMark(_word(told["boot"]), pid, int(told["started"])) if "boot" in told else None)
     except (StoreError, ValueError, TypeError, KeyError):
-        return Holder("?", "?", 0, "?")
+        return Told(Holder("?", "?", 0, "?"))
 
 
 def _word(value: object) -> str:
