@@ -287,17 +287,58 @@ def test_a_dataset_is_adopted_from_its_address_alone(site: Path, capsys: pytest.
     assert copied(capsys)["bundle"] is None
 
 
-def test_large_objects_in_parts_begin_again_under_names_of_their_own(
-    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    large = noise(9 * MIB + 5)
-    write(site / "abroad", {"base.sql": large, "a/b": b"x"})
+LARGE = noise(9 * MIB + 5)
+
+
+def lose_machine_within_large_object(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(site / "abroad", {"base.sql": LARGE, "a/b": b"x"})
     cut_off(monkeypatch, at_volume(10), workers="2")
     lose_state(site)
+
+
+def test_a_large_object_goes_on_after_the_parts_that_were_signed_for(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lose_machine_within_large_object(site, monkeypatch)
+    assert code("adopt", "d.toml", "-i", "key") == 0
+    assert "1 object of which only parts had arrived goes on after these." in capsys.readouterr().out
+    asked: list[int] = []
+    read = LocalStore.read
+
+    def counted(store: LocalStore, path: str, start: int = 0, *rest: object, **more: object) -> object:
+        if path == "base.sql":
+            asked.append(start)
+        return read(store, path, start, *rest, **more)  # type: ignore[arg-type]  # as they came
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "read", counted)
+        copied(capsys)
+    assert min(asked) > 2 * MIB, "what was proven is not fetched again"
+    assert standing(site) == {**FILES, "base.sql": LARGE, "a/b": b"x"}
+    assert code("verify", "d", "--deep", "-i", "key") == 0
+
+
+def test_a_large_object_that_changed_meanwhile_begins_again_under_a_name_of_its_own(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lose_machine_within_large_object(site, monkeypatch)
+    assert code("adopt", "d.toml", "-i", "key") == 0
+    changed = LARGE[::-1]
+    write(site / "abroad", {"base.sql": changed})
+    copied(capsys)
+    assert standing(site) == {**FILES, "base.sql": changed, "a/b": b"x"}
+    assert code("verify", "d", "--deep", "-i", "key") == 0
+
+
+def test_parts_that_do_not_tell_their_version_are_sent_again(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("repatria.bundle.volume.part_comment", lambda _told: b"")
+    lose_machine_within_large_object(site, monkeypatch)
     assert code("adopt", "d.toml", "-i", "key") == 0
     assert "1 object of which only parts had arrived begins again" in capsys.readouterr().out
     copied(capsys)
-    assert standing(site) == {**FILES, "base.sql": large, "a/b": b"x"}
+    assert standing(site) == {**FILES, "base.sql": LARGE, "a/b": b"x"}
     assert code("verify", "d", "--deep", "-i", "key") == 0
 
 

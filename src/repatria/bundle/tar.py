@@ -37,6 +37,8 @@ class Header:
     owner: bytes = b""
     group: bytes = b""
     true_path: bytes | None = None
+    comment: bytes = b""
+    """Of the pax keyword of that name, which every tar knows and passes over."""
 
 
 def encode(header: Header) -> bytes:
@@ -121,6 +123,8 @@ def _pax_records(header: Header) -> list[tuple[bytes, bytes]]:
         needed.append((b"gname", header.group))
     if header.true_path is not None:
         needed.append((TRUE_PATH, header.true_path))
+    if header.comment:
+        needed.append((b"comment", header.comment))
     if any(not _is_utf8(value) for _keyword, value in needed):
         needed.insert(0, (b"hdrcharset", b"BINARY"))
     return needed
@@ -240,6 +244,7 @@ def _decode(block: bytes, pax: Mapping[bytes, bytes]) -> Header:
         owner=pax.get(b"uname", _text(block[265:297])),
         group=pax.get(b"gname", _text(block[297:329])),
         true_path=pax.get(TRUE_PATH),
+        comment=pax.get(b"comment", b""),
     )
     if header.size < 0:
         raise MalformedError(_("A header of the archive inside a volume is not right."))

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from repatria.bundle import tar
 from repatria.bundle.names import part_name
+from repatria.bundle.part_comment import part_comment
 from repatria.bundle.rows import MemberRow, path_bytes
 from repatria.crypt.derive import NONCE_SIZE
 from repatria.crypt.header import MAX_HEADER_SIZE
@@ -259,6 +260,7 @@ def _header(told: Object, name: str, part: int, length: int) -> tar.Header:
         owner=_user_name(told.owner),
         group=_user_name(told.group),
         true_path=None if name == told.path else path_bytes(told.path),
+        comment=part_comment(told) if part else b"",
     )
 
 

@@ -114,6 +114,7 @@ def _adopt(
     anew: bool,
 ) -> int:
     """Adopt under the dataset's lock and a lease at its target; return the code."""
+    from repatria.cli.progress import shown_progress
     from repatria.cli.runs import ending_soon
     from repatria.migrate.takeover import Takeover
     from repatria.verify.first_sight import FirstSight
@@ -154,7 +155,8 @@ def _adopt(
             return 0
         if not keys:
             _accept(out, place, found, anew=anew)
-        taken = found.fill(journal)
+        with shown_progress(out) as progress:
+            taken = found.fill(journal, progress)
         remembered = found.remembered()
         if remembered is not None:
             state.remember(place.dataset_id, remembered)

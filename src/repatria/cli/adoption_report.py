@@ -72,6 +72,7 @@ def show_adopted(out: Output, found: "Takeover", taken: "TakenOver | None") -> N
             "bytes": taken.bytes,
             "objects": taken.objects,
             "strays": taken.strays,
+            "going_on": taken.going_on,
             "begun_again": taken.begun_again,
         },
     )
@@ -110,6 +111,12 @@ def _of_unfinished(found: "Takeover", taken: "TakenOver | None") -> Iterator[str
                 " is sent again.",
                 taken.strays,
             ).format(count=number_text(taken.strays), size=size_text(taken.stray_bytes))
+        if taken.going_on:
+            yield ngettext(
+                "{count} object of which only parts had arrived goes on after these.",
+                "{count} objects of which only parts had arrived go on after these.",
+                taken.going_on,
+            ).format(count=number_text(taken.going_on))
         if taken.begun_again:
             yield ngettext(
                 "{count} object of which only parts had arrived begins again.",

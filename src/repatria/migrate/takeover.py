@@ -14,6 +14,7 @@ from repatria.bundle.files import BundleFolder
 from repatria.crypt.identity import Identity
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.progress import SILENT, Progress
 from repatria.store.base import Store
 from repatria.verify.first_sight import FirstSight
 from repatria.verify.report import Verdict
@@ -82,9 +83,9 @@ class Takeover:
         own = Adoption(journal).unfinished_bundle()
         return not self.unfinished or own in {bundle.bundle_id for bundle in self.unfinished}
 
-    def fill(self, journal: Journal) -> TakenOver | None:
+    def fill(self, journal: Journal, progress: Progress = SILENT) -> TakenOver | None:
         """Make a journal know all this, whole or not at all; return what was taken over of an unfinished bundle."""
-        adoption = Adoption(journal)
+        adoption = Adoption(journal, progress)
         with journal.transaction():
             adoption.know_chain(self.chain, objects=bool(self.identities))
             if self.latest is None or self.signed is None or not self.identities:

@@ -19,14 +19,18 @@ from repatria.bundle.rows import ObjectRow, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry
 from repatria.bundle.volume import LARGEST_FILE
 from repatria.crypt.identity import Identity
+from repatria.crypt.resumable import ResumableSha256
 from repatria.errors import StoreError
+from repatria.i18n import _
 from repatria.model import ObjectKind
+from repatria.progress import SILENT, Progress, Unit
 from repatria.store.base import Store
 from repatria.work.beginning import Beginning
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
 from repatria.work.lying import LyingBundle, SignedCheckpoint
-from repatria.work.signed_indexes import SignedIndexes
+from repatria.work.parts import ObjectPart
+from repatria.work.signed_indexes import BegunObject, SignedIndexes
 from repatria.work.unfinished import Unfinished, VolumeState
 
 _MOST_VOLUMES = 10**9
@@ -44,15 +48,18 @@ class TakenOver:
     strays: int = 0
     """Volumes that no signature binds: what is in them is sent again."""
     stray_bytes: int = 0
+    going_on: int = 0
+    """Objects of which parts had arrived, and which go on after these."""
     begun_again: int = 0
-    """Objects of which parts had arrived, and which begin again."""
+    """Objects of which parts had arrived, and which begin again: nothing tells of which version these are."""
 
 
 class Adoption:
     """One journal, filled within one transaction of its own; a crash leaves it as it was."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, progress: Progress = SILENT) -> None:
         self._journal = journal
+        self._progress = progress
         self._catalogue = Catalogue(journal)
         self._unfinished = Unfinished(journal, self._catalogue)
 
@@ -105,7 +112,9 @@ class Adoption:
                 return None
             self._begin(lying, signed)
             objects = self._take(indexes, volumes)
-            begun_again = self._claim_names(indexes, volumes, lying.bundle_id)
+            begun = indexes.begun()
+            self._claim_names(indexes, begun, lying.bundle_id)
+            going_on, begun_again = self._go_on(indexes, begun)
         strays = list(_strays(folder, lying, volumes.keys()))
         self._note_volumes(strays, VolumeState.GIVEN_UP, 0)
         return TakenOver(
@@ -115,6 +124,7 @@ class Adoption:
             objects,
             len(strays),
             sum(row.size for row in strays),
+            going_on,
             begun_again,
         )
 
@@ -194,22 +204,45 @@ class Adoption:
             ),
         )
 
-    def _claim_names(self, indexes: SignedIndexes, volumes: Mapping[int, VolumeRow], bundle_id: str) -> int:
-        """Take the member names that the bundle has given, those of objects that begin again included; count these."""
-        incomplete = indexes.incomplete()
-        begun = {member.object: indexes.path_of(member, volumes[member.volume]) for member in incomplete}
-        again = set(begun.values())
+    def _claim_names(self, indexes: SignedIndexes, begun: Sequence[BegunObject], bundle_id: str) -> None:
+        """Take the member names that the bundle has given, those of objects that have only begun included."""
         marks: set[bytes] = set()
         names = MemberNames(marks, self._journal.marks(b"names")(bundle_id.encode()))
         for index in indexes.opened:
             for row in index.objects():
                 names.claim(row.path, row.number, directory=row.kind == ObjectKind.DIRECTORY)
-                again.discard(row.path)
-        for number, path in begun.items():
-            names.claim(path, number)
-        last = max(volumes, default=0)
+        for each in begun:
+            names.claim(each.path, each.number)
+        last = max((entry.last_volume for entry, _index in indexes.entries()), default=0)
         self._journal.change_many("INSERT INTO names(mark, volume) VALUES (?, ?)", ((mark, last) for mark in marks))
-        return len(again)
+
+    def _go_on(self, indexes: SignedIndexes, begun: Sequence[BegunObject]) -> tuple[int, int]:
+        """Note how far objects in parts have come; return how many go on from there, and how many begin again.
+
+        Their digests are made of what lies at the target: nothing is asked of the source.
+        """
+        latest = {each.path: each for each in begun if self._catalogue.taken(each.path) is None}
+        going_on = [each for each in latest.values() if each.told is not None and each.end is not None]
+        self._progress.start(_("Reading what lies at the target"), sum(each.end or 0 for each in going_on), Unit.BYTES)
+        for each in going_on:
+            self._unfinished.parts.keep(each.volumes[-1].number, self._part(indexes, each))
+        self._progress.finish()
+        return len(going_on), len(latest) - len(going_on)
+
+    def _part(self, indexes: SignedIndexes, begun: BegunObject) -> ObjectPart:
+        digest = ResumableSha256()
+        for chunk in indexes.bytes_of(begun):
+            digest.update(chunk)
+            self._progress.advance(len(chunk))
+        return ObjectPart(
+            object=begun.number,
+            path=begun.path,
+            fingerprint=self._catalogue.fingerprint(begun.told) if begun.told else b"",
+            name=begun.name,
+            part=begun.parts[-1].part,
+            end=begun.end or 0,
+            hash_state=digest.state(),
+        )
 
 
 def _all_there(lying: LyingBundle, volumes: Iterable[VolumeRow], indexes: Iterable[IndexEntry]) -> bool:
