@@ -11,7 +11,7 @@ import pytest
 
 from repatria.store import s3_http, s3_pool
 from repatria.store.s3_http import Buffer
-from repatria.store.s3_link import BrokenError, NoConnectionError, Origin, proxy_for
+from repatria.store.s3_link import BrokenError, NoConnectionError, Origin, ProxyRefusedError, proxy_for
 from repatria.store.s3_pool import Pool
 from tests.store.meddling import scripted
 
@@ -241,10 +241,10 @@ class TestProxies:
         assert base64.b64decode(authorization.removeprefix("Proxy-Authorization: Basic ")) == b"user:p@ss"
         assert "p%40ss" not in repr(origin)
 
-    def test_that_refuse_are_no_connection(self) -> None:
+    def test_that_refuse_are_told_apart(self) -> None:
         with scripted([b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"]) as server:
             context = ssl.create_default_context()
             origin = Origin("s3.example.org", 443, context, f"http://127.0.0.1:{server.port}")
-            with pytest.raises(NoConnectionError, match="refuses"):
+            with pytest.raises(ProxyRefusedError, match="407"):
                 Pool(origin).ask(HEAD)
         assert server.heads[0].startswith(b"CONNECT s3.example.org:443 HTTP/1.1\r\nHost: s3.example.org:443\r\n")

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from repatria import __version__
 from repatria.store.s3_http import Buffers, Reply, size_of
+from repatria.store.s3_link import ProxyRefusedError
 from repatria.store.s3_pool import Pool
 from repatria.store.s3_refusals import RefusalError, is_throttling
 from repatria.store.s3_route import Route, Routing
@@ -107,7 +108,7 @@ class Exchange:
                 if attempt.mended or not self._mends(error, route):
                     attempt.pause(error, slower=is_throttling(error.code, error.status))
                 attempt.mended = True
-            except ssl.SSLCertVerificationError:
+            except (ssl.SSLCertVerificationError, ProxyRefusedError):
                 raise
             except OSError as error:
                 attempt.pause(error)
@@ -198,10 +199,12 @@ def sha256_of(body: Buffers) -> bytes:
 
 
 def _success(reply: Reply) -> Reply:
-    """Return a reply that is a success, its body unread; RefusalError for any other."""
+    """Return a reply that is a success, its body unread; RefusalError for any other, ProxyRefusedError if a proxy's."""
     if 200 <= reply.status < 300:
         return reply
     try:
+        if reply.status == 407:
+            raise ProxyRefusedError(reply.status)
         text = reply.body.read(LONGEST_ERROR)
     finally:
         reply.body.close()

@@ -21,6 +21,14 @@ class NoConnectionError(OSError):
     """No connection came about."""
 
 
+class ProxyRefusedError(OSError):
+    """A proxy answers, and does not let us through."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the proxy refuses: {status}")
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where connections go."""
@@ -59,10 +67,10 @@ def proxy_for(scheme: str, host: str) -> str | None:
 
 
 def connected(origin: Origin) -> socket.socket:
-    """Return a new connection; NoConnectionError, or ssl.SSLCertVerificationError."""
+    """Return a new connection; NoConnectionError, ProxyRefusedError, or ssl.SSLCertVerificationError."""
     try:
         return _linked(origin)
-    except ssl.SSLCertVerificationError:
+    except (ssl.SSLCertVerificationError, ProxyRefusedError):
         raise
     except OSError as error:
         raise NoConnectionError(str(error)) from error
@@ -98,7 +106,7 @@ def _watch(link: socket.socket) -> None:
 
 def _tunnel(link: socket.socket, origin: Origin) -> None:
     """Have a proxy connect through to the origin (RFC 9110, 9.3.6)."""
-    place = f"{origin.host}:{origin.port}"
+    place = f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
     link.sendall(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{origin.proxy_line}\r\n".encode("latin-1"))
     head = b""
     while b"\r\n\r\n" not in head:
@@ -106,5 +114,6 @@ def _tunnel(link: socket.socket, origin: Origin) -> None:
         if not received or len(head) > LONGEST_HEAD:
             raise BrokenError("the proxy does not answer")
         head += received
-    if head.split(b" ", 2)[1:2] != [b"200"]:
-        raise BrokenError("the proxy refuses")
+    status = head.split(b" ", 2)[1][:3] if head.startswith(b"HTTP/1.") else b""
+    if status != b"200":
+        raise ProxyRefusedError(int(status)) if status.startswith(b"4") else BrokenError("the proxy gets no further")

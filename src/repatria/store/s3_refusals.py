@@ -9,7 +9,7 @@ from botocore import exceptions as failed
 from repatria.errors import FullError, NotFoundError, RefusedError, Role, StoreError, ThrottledError
 from repatria.i18n import _
 from repatria.store import failures
-from repatria.store.s3_link import NoConnectionError
+from repatria.store.s3_link import NoConnectionError, ProxyRefusedError
 
 _CERTIFICATE_EXPIRED = 10
 """X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
@@ -123,11 +123,25 @@ def of_connection(error: OSError, store: str, role: Role) -> StoreError:
     """Return the error for what went wrong before or after any reply."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _of_certificate(error, store, role)
+    if isinstance(error, ProxyRefusedError):
+        return _of_proxy(error.status, store, role)
     if isinstance(error, NoConnectionError):
         advice = _("Check the endpoint, the network and the firewall, then run the same command again.")
         return failures.unreachable(store, role, _("no connection"), advice)
     return failures.unreachable(
         store, role, _("the connection broke"), _("Nothing is lost; run the same command again.")
+    )
+
+
+def _of_proxy(status: int, store: str, role: Role) -> RefusedError:
+    """Return the error for a proxy that answers and lets nobody through."""
+    return RefusedError(
+        _("The proxy on the way to {store} refuses ({status}).").format(store=store, status=status),
+        advice=_(
+            "Put a user and password that it accepts into HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT), have it let"
+            " this host through, or name the host in NO_PROXY if it can be reached without."
+        ),
+        role=role,
     )
 
 
