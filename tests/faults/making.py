@@ -4,6 +4,7 @@ import configparser
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,6 +136,18 @@ def fill(server: Server, place: str, files: Mapping[str, bytes]) -> None:
     client = client_of(server)
     for path, data in files.items():
         client.put_object(Bucket=place.split("/")[2], Key=f"{name}/{path}", Body=data)
+    client.close()
+
+
+def fill_from(server: Server, place: str, file: Path) -> None:
+    """Put a large file, under its own name, to a place by other means than the project's own."""
+    name = place.rpartition("/")[2]
+    if server.folder is not None:
+        (server.folder / name).mkdir(parents=True, exist_ok=True)
+        shutil.move(file, server.folder / name / file.name)
+        return
+    client = client_of(server)
+    client.upload_file(str(file), place.split("/")[2], f"{name}/{file.name}")
     client.close()
 
 
