@@ -187,9 +187,15 @@ class _Copying:
         """Tell how much there is in all, now that the listing was seen to its end."""
         waiting = wanted.waiting
         self._headway.total = self._headway.placed + sum(each.object.size for each in waiting)
-        self._progress.total(self._headway.total)
+        self._tell_total()
         begun = self._volumes.planned - self._volumes.before
         self._volumes.ahead = begun + _volume_count(waiting, self._run.volume_size)
+
+    def _tell_total(self) -> None:
+        """Show what this run has to bring: what earlier ones brought was not done at its speed."""
+        to_bring = self._headway.to_bring
+        if to_bring is not None:
+            self._progress.total(to_bring)
 
     def _new_or_changed(self) -> Iterator[Wanted]:
         """Yield the objects that are new or changed; those that are never copied become findings."""
@@ -223,8 +229,8 @@ class _Copying:
         part = self._run.part_of(told.path, self._run.catalogue.fingerprint(told))
         if part is None:
             return None
-        self._progress.advance(part.end)
         self._headway.before += part.end
+        self._tell_total()
         return Planned(told, part.object, part.name, wanted.source, done=part.end, parts=part.part)
 
     def _new(self, told: Object, source: str, *, again: bool = False) -> Planned:

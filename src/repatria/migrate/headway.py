@@ -26,12 +26,17 @@ class Headway:
     before: int = 0
     """Of these, what earlier runs had brought."""
 
+    @property
+    def to_bring(self) -> int | None:
+        """Bytes that this run has to bring in all; None as long as that is not known."""
+        return None if self.total is None else self.total - self.before
+
     def remainder(self, come: int) -> Remainder | None:
         """Return what is left once `come` bytes are proven; None as long as that, or the speed, is not known."""
         seconds = time.monotonic() - self.begun
-        if self.total is None or not come or not seconds:
+        if self.to_bring is None or not come or not seconds:
             return None
-        return Remainder(max(0, self.total - self.before - come), come / seconds)
+        return Remainder(max(0, self.to_bring - come), come / seconds)
 
 
 @dataclass(slots=True)
