@@ -57,6 +57,10 @@ def ask_thrice(unit: str, asking: Asking) -> None:
         raise UsageError("no")
 
 
+def never_over() -> None:
+    pass
+
+
 def end_worker(_unit: None) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -177,7 +181,7 @@ def test_a_unit_asks_back_and_another_attempt_begins_anew_where_its_worker_died(
     with scheduler.working(2) as workers, opened(scheduler) as cluster:
         by_process = {worker.process.pid: worker for worker in workers}
         heard_numbers, attempts = [], set()
-        with cluster.talking(ask_thrice, "awa") as talk:
+        with cluster.talking(ask_thrice, "awa", never_over) as talk:
             while (heard := talk.heard()) is not None:
                 _unit, number, process = heard.question
                 heard_numbers.append(number)
@@ -188,7 +192,7 @@ def test_a_unit_asks_back_and_another_attempt_begins_anew_where_its_worker_died(
                     talk.answer(heard.attempt, number)
         assert heard_numbers == [0, 1, 0, 1, 2]
         assert len(attempts) == 2
-        with cluster.talking(ask_thrice, "wrong") as talk:
+        with cluster.talking(ask_thrice, "wrong", never_over) as talk:
             for _time in range(3):
                 answer_with_its_number(talk)
             with pytest.raises(UsageError, match="no"):

@@ -65,6 +65,13 @@ class BundleWriter:
             return False
         return length == size and digest.digest() == sha256
 
+    def size_of(self, path: str) -> int | None:
+        """Return the size that the store tells of the file at `path` within the bundle; None if there is none."""
+        try:
+            return self._store.stat(self._folder + path).size
+        except NotFoundError:
+            return None
+
     def finish(self, files: Mapping[str, bytes]) -> None:
         """Put the files that finish the bundle (`closing.closing_files`), in their order.
 

@@ -30,12 +30,6 @@ class Sealed:
     """Of `data`."""
     memory: memoryview = field(default=memoryview(b""), repr=False)
     """What `data` lies in: to be used again once nobody needs it any more."""
-    size: int = -1
-    """Bytes of the file; told where it lies on another machine, and `data` is empty."""
-
-    def __post_init__(self) -> None:
-        if self.size < 0:
-            self.size = len(self.data)
 
 
 def new_head(recipients: Iterable[Recipient]) -> tuple[bytes, PayloadCipher]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,10 @@ from repatria.bundle.writer import BundleWriter
 from repatria.crypt.payload import sealed_size
 from repatria.crypt.recipient import parse_recipient
 from repatria.crypt.sealing import Sealing
-from repatria.errors import Role
+from repatria.errors import RepatriaError, Role
+from repatria.i18n import _
 from repatria.memory import Pool
-from repatria.migrate.errand import Errand, IsThereMore, MayPut, News, Put, Site, Stop, WasPut, WhatToBring
+from repatria.migrate.errand import Errand, MayGoOn, MayPut, News, Put, Site, Stop, WasPut, WhatToBring
 from repatria.migrate.fetching import Fetcher
 from repatria.migrate.line import Line
 from repatria.model import Object
@@ -32,7 +33,7 @@ from repatria.work.sending import SealedVolume, is_kept
 from repatria.work.stop import Reason, StopSignal
 from repatria.work.stoppable import StoppableStore
 
-_SECONDS_BETWEEN_NEWS = 2.0
+_SECONDS_BETWEEN_NEWS = 1.0
 _LAST_SECONDS = 8.0
 """How long a stop waits for a volume that is on its way to the target."""
 
@@ -42,12 +43,12 @@ def bring(site: Site, asking: Asking) -> None:
 
     AbandonedError if nobody answers, StoppedError once it is told to stop.
     """
-    i18n.use(site.language)  # findings and errors are said here
+    i18n.use(site.language)  # what goes wrong is said here
     errand = asking.ask(WhatToBring())
     if not isinstance(errand, Errand) or not errand.volumes:
         return
-    patience = Patience(StopSignal(), site.patience)
     with ExitStack() as stack:
+        stack.enter_context(_naming(asking.worker))
         several = len(site.sources) > 1
         sources = [open_source(table, prefixed=several) for table in site.sources]
         for source in sources:
@@ -55,38 +56,62 @@ def bring(site: Site, asking: Asking) -> None:
         place = site.target
         target = open_store(place.uri, endpoint=place.endpoint, profile=place.profile, role=Role.TARGET)
         stack.callback(target.close)
-        counted = _Counted()
+        watcher = _Watcher(asking.worker)
+        patience = Patience(StopSignal(), site.patience, watcher)
         throttle = Throttle(errand.bits_per_second, patience.stop.wait)
-        fetcher = Fetcher({source.name: source for source in sources}, throttle, patience, counted)
+        fetcher = Fetcher({source.name: source for source in sources}, throttle, patience, watcher, etags=errand.etags)
         stack.callback(fetcher.close)
         writer = BundleWriter(StoppableStore(target, patience.stop), site.dataset, site.bundle)
-        _Bringing(site, errand, asking, fetcher, writer, counted).to_the_end()
+        _Bringing(site, errand, asking, fetcher, writer, watcher).to_the_end()
 
 
-class _Counted(Silent):
-    """Bytes that came, until they are asked for."""
+@contextmanager
+def _naming(worker: str) -> Iterator[None]:
+    """Have errors say at which worker they arose: here things may be reached that are not from there."""
+    try:
+        yield
+    except RepatriaError as error:
+        error.message = _at_worker(worker, error.message)
+        error.args = (error.message,)
+        raise
 
-    def __init__(self) -> None:
+
+def _at_worker(worker: str, message: str) -> str:
+    return _("At the Dask worker {worker}: {message}").format(worker=worker, message=message)
+
+
+class _Watcher(Silent):
+    """Keeps what is to be told, until it is."""
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
         self._lock = threading.Lock()
-        self._bytes = 0
+        self._fetched = 0
+        self._said: list[str] = []
 
     def advance(self, amount: int) -> None:
-        """Count bytes."""
+        """Count bytes that came."""
         with self._lock:
-            self._bytes += amount
+            self._fetched += amount
 
-    def taken(self) -> int:
-        """Return what was counted, and begin anew."""
+    def say(self, message: str) -> None:
+        """Keep a sentence."""
         with self._lock:
-            taken, self._bytes = self._bytes, 0
-        return taken
+            self._said.append(_at_worker(self._worker, message))
+
+    def taken(self) -> tuple[int, tuple[str, ...]]:
+        """Return bytes and sentences, and begin anew."""
+        with self._lock:
+            fetched, said = self._fetched, tuple(self._said)
+            self._fetched, self._said = 0, []
+        return fetched, said
 
 
 class _Bringing:
     """Stands for the bundle in the making (`Volumes`) where its journal is not."""
 
     def __init__(
-        self, site: Site, errand: Errand, asking: Asking, fetcher: Fetcher, writer: BundleWriter, counted: _Counted
+        self, site: Site, errand: Errand, asking: Asking, fetcher: Fetcher, writer: BundleWriter, watcher: _Watcher
     ) -> None:
         self.volume_size = site.volume_size
         self.catalogue = self
@@ -95,10 +120,11 @@ class _Bringing:
         self._fetcher = fetcher
         self._stop = fetcher.patience.stop
         self._writer = writer
-        self._counted = counted
+        self._watcher = watcher
         self._recipients = tuple(parse_recipient(text) for text in site.recipients)
         self._buffers = Pool(sealed_size(site.volume_size) + ROOM_FOR_HEADS)
         self._places = iter([place for place, _slices in errand.volumes])
+        self._parts = {part.path: part for part in errand.parts}
         self._given_up: list[int] = []
         self._lock = threading.Lock()
         self._told = time.monotonic()
@@ -112,7 +138,7 @@ class _Bringing:
                 for at, piece in enumerate(slices):
                     line.place(replace(piece, opens=at == 0))
             line.end(last=self._errand.last)
-            self._ask(IsThereMore(self._news()))
+            self._ask(MayGoOn(self._news()))
         except BaseException:
             self._stop.request(Reason.FAILURE)
             raise
@@ -145,24 +171,12 @@ class _Bringing:
         """Seal a volume."""
         sealed = volume.seal(last=last)
         self._buffers.give(volume.memory)
-        return SealedVolume(volume.number, sealed, VolumeContent(objects, members), part)
+        return SealedVolume.of(volume.number, sealed, VolumeContent(objects, members), part)
 
     def send(self, volume: SealedVolume) -> int:
         """Ask for the volume's number, put it and read it back, under as many numbers as it takes."""
-        sealed = volume.sealed
-        answer = self._ask(
-            MayPut(
-                news=self._news(),
-                place=volume.number,
-                size=sealed.size,
-                sha256=sealed.sha256,
-                head_sha256=sealed.head_sha256,
-                payload_sha256=sealed.payload_sha256,
-                payload_size=sealed.payload_size,
-                content=volume.content,
-                part=volume.part,
-            )
-        )
+        number, sealed = volume.facts.row.number, volume.sealed
+        answer = self._ask(MayPut(self._news(), volume.facts))
         while isinstance(answer, Put):
             number = answer.number
             answer = self._ask(WasPut(is_kept(self._writer, self._fetcher.patience, number, sealed)))
@@ -178,25 +192,20 @@ class _Bringing:
             self._given_up.append(number)
 
     def part_of(self, path: str, fingerprint: bytes) -> ObjectPart | None:  # noqa: ARG002 -- that was compared before
-        """Return how far the first object has come."""
-        part = self._errand.part
-        return part if part is not None and part.path == path else None
+        """Return how far an object had come before this errand."""
+        return self._parts.get(path)
 
     def _turn(self) -> bool:
         if time.monotonic() - self._told > _SECONDS_BETWEEN_NEWS:
-            self._ask(IsThereMore(self._news()))
+            self._ask(MayGoOn(self._news()))
         self._stop.raise_if_requested()
         return False
 
     def _news(self) -> News:
-        """Return what is new; a volume's own outcome is known where it is journaled."""
-        outcomes = tuple(self._outcomes())
+        fetched, said = self._watcher.taken()
         with self._lock:
             given_up, self._given_up = tuple(self._given_up), []
-        return News(self._counted.taken(), given_up, outcomes)
-
-    def _outcomes(self) -> Iterator[Any]:
-        return (outcome for outcome in self._line.outcomes() if not outcome.volumes)
+        return News(fetched, given_up, said, self._fetcher.etags.copy())
 
     def _ask(self, question: object) -> Any:
         answer = self._asking.ask(question)

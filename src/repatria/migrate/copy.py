@@ -73,7 +73,7 @@ def copy_dataset(  # noqa: PLR0913 -- who paces it, who watches it, who carries 
 
     `reads` is how many reads of a source run at once, at most; without, as many as bring more. `glance` is called a few
     times a second, in this thread; `outlook` returns what is said of the rest when time was up.
-    `open_way` opens what brings the bytes.
+    `open_way` opens what brings the bytes; objects that come to nothing there are tried once more from here.
 
     Errors: StoreError (4 or 5) if a first contact fails, a source's listing is refused or the target fails;
     StoppedError (8) and InterruptedByUserError (130) once a stop is asked for. After each of them the same call goes
@@ -171,7 +171,7 @@ class _Copying:
         self._progress.start(_("Copying"), None, Counted.BYTES)
         if wanted.exhausted:
             self._know_total(wanted)
-        self._fill(self._numbered(wanted))
+        self._fill(self._numbered(wanted), self.open_way)
 
     def _look_ahead(self) -> bool:
         """Look a page ahead in the listing; return whether there was one."""
@@ -239,10 +239,10 @@ class _Copying:
         return Planned(told, number, name, source, again=again)
 
     def _copy_again(self) -> None:
-        """Copy objects that changed under the copy once more, as they are now."""
+        """Copy objects that changed under the copy once more, as they are now; this machine itself does."""
         again, self._again = self._again, []
         if again:
-            self._fill(each for planned in again if (each := self._as_now(planned)) is not None)
+            self._fill((each for planned in again if (each := self._as_now(planned)) is not None), Line)
 
     def _as_now(self, planned: Planned) -> Planned | None:
         try:
@@ -253,9 +253,9 @@ class _Copying:
         same = bool(told.version) and told.version == planned.object.version
         return self._new(planned.object if same else told, planned.source, again=True)
 
-    def _fill(self, planned: Iterator[Planned]) -> None:
+    def _fill(self, planned: Iterator[Planned], open_way: OpenWay) -> None:
         """Cut objects into volumes, and bring these to the target."""
-        line = self.open_way(self._run, self._fetcher, lambda: self._turn(line))
+        line = open_way(self._run, self._fetcher, lambda: self._turn(line))
         try:
             for piece in cut(planned, self._run.volume_size):
                 self._volumes.planned += piece.opens

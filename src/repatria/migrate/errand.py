@@ -9,10 +9,10 @@ told the number under which the journal knows it.
 from dataclasses import dataclass, field
 
 from repatria.manifest import SourceTable, TargetTable
-from repatria.migrate.filling import Outcome
+from repatria.migrate.etags import Etags
 from repatria.migrate.plan import Slice
-from repatria.work.bundling import ObjectPart
-from repatria.work.sealed_rows import VolumeContent
+from repatria.work.parts import ObjectPart
+from repatria.work.sending import VolumeFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,14 @@ class Site:
 class News:
     """What happened at a worker since it said so last."""
 
-    fetched: int = 0
+    fetched: int
     """Bytes."""
-    given_up: tuple[int, ...] = ()
-    """Numbers of objects that are in no volume after all."""
-    outcomes: tuple[Outcome, ...] = ()
-    """What became of these."""
+    given_up: tuple[int, ...]
+    """Numbers of objects that are in no volume after all: the machine that copies sees to them itself."""
+    said: tuple[str, ...]
+    """Sentences for whoever watches, free of object names."""
+    etags: Etags
+    """What has shown of the sources' ETags, all in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class WhatToBring:
 
 
 @dataclass(frozen=True, slots=True)
-class IsThereMore:
-    """Asked every few seconds; the answer is `GoOn` or `Stop`."""
+class MayGoOn:
+    """Asked every second; the answer is `GoOn` or `Stop`."""
 
     news: News
 
@@ -60,21 +62,13 @@ class MayPut:
     """A volume is sealed. The answer is `Put` or `Stop`."""
 
     news: News
-    place: int
-    """Of the volume in the errand as it was planned, from 0."""
-    size: int
-    """Of the age file, whose digests follow."""
-    sha256: bytes
-    head_sha256: bytes
-    payload_sha256: bytes
-    payload_size: int
-    content: VolumeContent = field(repr=False)
-    part: ObjectPart | None = field(repr=False)
+    volume: VolumeFacts
+    """Its number is its place in the errand as it was planned, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class WasPut:
-    """The volume was put and read back. The answer is `GoOn`, or `Put` with another number."""
+    """The volume was put and read back. The answer is `GoOn`, `Put` with another number, or `Stop`."""
 
     kept: bool
     """Whether the target gave back the same bytes."""
@@ -85,13 +79,15 @@ class Errand:
     """What is left to bring."""
 
     volumes: tuple[tuple[int, tuple[Slice, ...]], ...] = field(repr=False)
-    """Each with its place in the plan."""
-    part: ObjectPart | None = field(repr=False)
-    """How far the first object has come, if some of its parts are proven."""
+    """Each with its place in the plan; none: there is nothing to do."""
+    parts: tuple[ObjectPart, ...] = field(repr=False)
+    """How far objects have come some of whose parts were proven before."""
     last: bool
     """Whether the last of them is the bundle's last."""
     bits_per_second: int | None
     """What this errand may take of the bandwidth; None: as fast as it goes."""
+    etags: Etags
+    """What has shown of the sources' ETags so far."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What the ETags of sources are worth as checksums, learned while a copy runs (docs/adr/source-checksums.md)."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 LARGEST_QUESTION = 64 << 20
 """Bytes of the largest object that is read a second time only to find out what a source's ETags are."""
@@ -31,3 +32,12 @@ class Etags:
         is_first = source not in self._asked
         self._asked.add(source)
         return is_first and size <= LARGEST_QUESTION
+
+    def copy(self) -> Self:
+        """Return the same knowledge, to be added to elsewhere."""
+        return type(self)(set(self._proven), set(self._asked))
+
+    def learn(self, other: "Etags") -> None:
+        """Take in what has shown elsewhere."""
+        self._proven |= other._proven
+        self._asked |= other._asked

@@ -18,7 +18,6 @@ with BundleRun.open(facts, target, recipients=..., signer=..., state=..., source
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -32,7 +31,7 @@ from repatria.bundle.volume import DEFAULT_VOLUME_SIZE, VolumeBuilder
 from repatria.bundle.writer import BundleWriter
 from repatria.crypt.payload import sealed_size
 from repatria.crypt.recipient import Recipient, parse_recipient
-from repatria.crypt.sealing import Sealed, Sealing
+from repatria.crypt.sealing import Sealing
 from repatria.crypt.sshsig import Signer
 from repatria.errors import RefusedError
 from repatria.i18n import _
@@ -53,7 +52,7 @@ from repatria.work.patience import Patience
 from repatria.work.publishing import Publisher
 from repatria.work.recipients import RecipientChange
 from repatria.work.sealed_rows import VolumeContent
-from repatria.work.sending import SealedVolume, Sender
+from repatria.work.sending import SealedVolume, Sender, VolumeFacts, is_kept
 from repatria.work.settling import (
     Head,
     head_at_target,
@@ -278,25 +277,29 @@ class BundleRun:
         """Seal a volume, the first half of `store`; another may be filled while `send` is at the other half."""
         sealed = volume.seal(last=last)
         self._buffers.give(volume.memory)
-        return SealedVolume(volume.number, sealed, VolumeContent(objects, members, documents, pages), part)
+        return SealedVolume.of(volume.number, sealed, VolumeContent(objects, members, documents, pages), part)
 
-    def sealed_elsewhere(self, sealed: Sealed, content: VolumeContent, part: ObjectPart | None) -> SealedVolume:
-        """Return a volume that another machine has filled and sealed, under the next number; for `send` there."""
-        number = self._numbering.next_volume()
-        members = [replace(row, volume=number) for row in content.members]
-        return SealedVolume(number, sealed, replace(content, members=members), part)
-
-    def send(self, volume: SealedVolume, put: Callable[[int], bool] | None = None) -> int:
-        """Put a volume and read it back, the second half of `store`. Volumes that share an object: in their order.
-
-        `put` does both for a volume that is elsewhere; GoneError from it gives the volume up.
-        """
-        numbers = dict.fromkeys(member.object for member in volume.content.members)
-        self._unfinished.begin(self._beginning)
-        number = self._sender.send(volume, self._marks.of(numbers), put)
-        self._marks.let_go(numbers)
-        self._buffers.give(volume.sealed.memory)
+    def send(self, volume: SealedVolume) -> int:
+        """Put a volume and read it back, the second half of `store`. Volumes that share an object: in their order."""
+        sealed = volume.sealed
+        number = self._send(volume.facts, lambda number: is_kept(self._writer, self._patience, number, sealed))
+        self._buffers.give(sealed.memory)
         return number
+
+    def send_from_elsewhere(self, volume: VolumeFacts, put: Callable[[int], bool]) -> int:
+        """Do the same for a volume that another machine has filled and sealed, under the next number.
+
+        `put` has it put there under a number, and tells whether the target gave it back; GoneError from it, if that
+        machine is gone, gives the volume up and is passed on.
+        """
+
+        def put_and_seen(number: int) -> bool:
+            if not put(number):
+                return False
+            self._require_seen(number, volume.row.size)
+            return True
+
+        return self._send(volume.numbered(self._numbering.next_volume()), put_and_seen)
 
     def drop(self, volume: VolumeBuilder) -> None:
         """Let go of a volume that was not stored: its number stays unused. Objects that were in it may go into another.
@@ -352,6 +355,25 @@ class BundleRun:
         self._memory.finishing(files, hashlib.sha256(files[layout.STATEMENT]).hexdigest())
         self._deliver_and_commit()
         return self.uri
+
+    def _require_seen(self, number: int, size: int) -> None:
+        """Refuse what another machine has put and read back, if it did so at another place than this one's target."""
+        path = layout.volume_path(number)
+        if self._patience.insist(lambda: self._writer.size_of(path)) != size:
+            raise RefusedError(
+                _("What the workers put at the target, {path}, is not there for this machine.").format(path=path),
+                advice=_(
+                    "The same URI must lead to the same place from every machine: check endpoint, profile, AWS and SSH"
+                    " configuration of the workers. What was proven before is safe."
+                ),
+            )
+
+    def _send(self, volume: VolumeFacts, put: Callable[[int], bool]) -> int:
+        numbers = dict.fromkeys(member.object for member in volume.content.members)
+        self._unfinished.begin(self._beginning)
+        number = self._sender.send(volume, put, self._marks.of(numbers))
+        self._marks.let_go(numbers)
+        return number
 
     def _go_on(self) -> None:
         """Attach to the unfinished bundle, or begin one."""
@@ -425,7 +447,7 @@ class BundleRun:
             self._facts, beginning, self._unfinished, self._writer, recipients, self._signer, self._patience
         )
         self._numbering.volumes_after(self._unfinished.highest_volume())
-        self._sender = Sender(self._unfinished, self._writer, self._numbering, self._patience)
+        self._sender = Sender(self._unfinished, self._numbering, self._patience)
 
     def _recipients_of(self, beginning: Beginning) -> tuple[Recipient, ...]:
         """Return those to whom a bundle was begun: its last index must open for all who can open its volumes."""

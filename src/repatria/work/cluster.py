@@ -141,7 +141,7 @@ class Cluster:
         """
         given: tuple[Any, ...] = held  # Dask puts the values in their place
         future = self._executor.submit(worked, Veiled((self._outfit, function, unit)), *given)
-        looking = self._looking(future)
+        looking = self._looking(future, self._patience.stop.raise_if_requested)
         try:
             while (result := looking(_GLANCE)) is None:
                 pass
@@ -151,15 +151,18 @@ class Cluster:
         return made
 
     @contextmanager
-    def talking(self, function: Callable[[Any, Asking], None], unit: object) -> Iterator[Talk]:
+    def talking(
+        self, function: Callable[[Any, Asking], None], unit: object, raise_if_over: Callable[[], None]
+    ) -> Iterator[Talk]:
         """Have `function(unit, asking)` run on a worker, and yield the other side of what it asks.
 
-        Until it has ended, or the body has. Errors are raised by the talk, as `call` raises them.
+        Until it has ended, or the body has. Errors are raised by the talk, as `call` raises them; a stop only as
+        `raise_if_over` does, which is called about twice a second.
         """
         inbox, token = self._listening(), uuid.uuid4().hex
         work = functools.partial(worked_asking, function, inbox.name, token)
         future = self._executor.submit(worked, Veiled((self._outfit, work, unit)))
-        looking = self._looking(future)
+        looking = self._looking(future, raise_if_over)
 
         def has_ended() -> bool:
             result = looking(0.0)
@@ -227,7 +230,7 @@ class Cluster:
             if fault:
                 raise UsageError(fault, advice=start_workers(self._address))
 
-    def _looking(self, future: "Future[Veiled]") -> Callable[[float], Veiled | None]:
+    def _looking(self, future: "Future[Veiled]", raise_if_over: Callable[[], None]) -> Callable[[float], Veiled | None]:
         """Return what waits so many seconds for a unit to end, and raises if it never will."""
         from distributed import KilledWorker
 
@@ -237,7 +240,7 @@ class Cluster:
             try:
                 return future.result(seconds)
             except TimeoutError:
-                self._patience.stop.raise_if_requested()
+                raise_if_over()
                 if self._has_workers():
                     attempt.succeeded()
                 else:

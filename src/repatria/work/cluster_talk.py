@@ -41,6 +41,8 @@ class Asking:
 
         client = get_client()
         self._worker = get_worker()
+        self.worker: str = self._worker.address
+        """Where this is at work."""
         self._key = self._worker.get_current_task()
         self._token = token
         self._attempt = uuid.uuid4().hex

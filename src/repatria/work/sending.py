@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from typing import Self
 
 from repatria.bundle import layout
+from repatria.bundle.rows import VolumeRow
 from repatria.bundle.writer import BundleWriter
 from repatria.crypt.seal import Sealed
 from repatria.errors import AlreadyExistsError, RefusedError
@@ -24,14 +26,40 @@ class GoneError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class SealedVolume:
-    """A volume that is ready to be sent, with everything that its index will say."""
+class VolumeFacts:
+    """A volume that is ready to be sent, as the journal knows it, wherever its bytes are."""
 
-    number: int
-    sealed: Sealed = field(repr=False)
+    row: VolumeRow
     content: VolumeContent = field(repr=False)
+    """Everything that its index will say."""
     part: ObjectPart | None = field(default=None, repr=False)
     """How far an object has come that ends in a later volume."""
+
+    def numbered(self, number: int) -> Self:
+        """Return the same volume under another number."""
+        members = [replace(row, volume=number) for row in self.content.members]
+        return replace(self, row=replace(self.row, number=number), content=replace(self.content, members=members))
+
+
+@dataclass(frozen=True, slots=True)
+class SealedVolume:
+    """A volume that is ready to be sent, and its file."""
+
+    facts: VolumeFacts
+    sealed: Sealed = field(repr=False)
+
+    @classmethod
+    def of(cls, number: int, sealed: Sealed, content: VolumeContent, part: ObjectPart | None) -> Self:
+        """Return the volume that a file holds."""
+        row = VolumeRow(
+            number,
+            len(sealed.data),
+            sealed.sha256,
+            sealed.head_sha256,
+            sealed.payload_size,
+            sealed.payload_sha256,
+        )
+        return cls(VolumeFacts(row, content, part), sealed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +67,22 @@ class Sender:
     """Brings volumes of one bundle to the target; from several threads."""
 
     unfinished: Unfinished
-    writer: BundleWriter
     numbering: Numbering
     patience: Patience
 
-    def send(self, volume: SealedVolume, marks: Sequence[bytes] = (), put: Callable[[int], bool] | None = None) -> int:
+    def send(self, volume: VolumeFacts, put: Callable[[int], bool], marks: Sequence[bytes] = ()) -> int:
         """Send a volume until the target gives back its bytes; return the number under which it does.
 
-        Wrong bytes are left where they are, for files are written once: the volume goes under another number. `put`
-        puts it under a number and tells whether the target gave it back, where that is not done here; GoneError from
-        it is passed on, the number given up.
+        `put` puts it under a number and tells whether the target gave back its bytes. Wrong ones are left where they
+        are, for files are written once: the volume goes under another number. GoneError from `put` gives the number up
+        and is passed on.
         """
-        put = put or (lambda number: is_kept(self.writer, self.patience, number, volume.sealed))
-        number, content = volume.number, volume.content
         for _attempt in range(TRIES):
+            number = volume.row.number
             free = asdict(self.numbering.free())
             self.unfinished.sent(
-                number,
-                volume.sealed,
-                content,
+                volume.row,
+                volume.content,
                 marks=marks,
                 part=volume.part,
                 next_numbers={f"next_{kind}": value for kind, value in free.items()},
@@ -65,18 +90,15 @@ class Sender:
             try:
                 kept = put(number)
             except GoneError:
-                self.unfinished.give_up(number)
-                self.numbering.landed(number)
+                self._give_up(number)
                 raise
             if kept:
                 self.unfinished.proven(number)
                 self.numbering.landed(number)
                 return number
-            self.unfinished.give_up(number)
-            self.numbering.landed(number)
+            self._give_up(number)
             self.patience.stop.raise_if_requested()
-            number = self.numbering.next_volume()
-            content = replace(content, members=[replace(row, volume=number) for row in content.members])
+            volume = volume.numbered(self.numbering.next_volume())
         raise RefusedError(
             _("The target does not keep what it is given: {count} times in a row a volume came back altered.").format(
                 count=TRIES
@@ -84,10 +106,14 @@ class Sender:
             advice=_("Have the target's disks and memory checked. What was proven before is safe."),
         )
 
+    def _give_up(self, number: int) -> None:
+        self.unfinished.give_up(number)
+        self.numbering.landed(number)
+
 
 def is_kept(writer: BundleWriter, patience: Patience, number: int, sealed: Sealed) -> bool:
     """Put a volume under a number; return whether the target gives back its bytes."""
     with suppress(AlreadyExistsError):  # other bytes are there already: reading them back tells
         patience.insist(lambda: writer.put_volume(number, sealed))
     path = layout.volume_path(number)
-    return patience.insist(lambda: writer.read_back(path, sealed.sha256, sealed.size))
+    return patience.insist(lambda: writer.read_back(path, sealed.sha256, len(sealed.data)))

@@ -9,7 +9,6 @@ from itertools import islice
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry
 from repatria.crypt.payload import Buffer
-from repatria.crypt.seal import Sealed
 from repatria.work.beginning import Beginning
 from repatria.work.broken_objects import kept_content, seal_content, take_out_broken
 from repatria.work.catalogue import Catalogue
@@ -85,8 +84,7 @@ class Unfinished:
 
     def sent(
         self,
-        number: int,
-        sealed: Sealed,
+        volume: VolumeRow,
         content: VolumeContent,
         *,
         marks: Iterable[bytes] = (),
@@ -101,24 +99,24 @@ class Unfinished:
             journal.change(
                 f"INSERT INTO volumes({_VOLUME_COLUMNS}, state, objects, pages, rows, row_bytes)"  # noqa: S608 -- literals
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                number,
-                sealed.size,
-                sealed.sha256,
-                sealed.head_sha256,
-                sealed.payload_size,
-                sealed.payload_sha256,
+                volume.number,
+                volume.size,
+                volume.sha256,
+                volume.head_sha256,
+                volume.payload_size,
+                volume.payload_sha256,
                 VolumeState.SENT,
                 len(content.objects),
                 len(content.pages),
                 rows,
                 packed.size,
             )
-            self._take(number, content)
+            self._take(volume.number, content)
             journal.change_many(
-                "INSERT OR IGNORE INTO names VALUES (?, ?)", ((mark, number) for mark in dict.fromkeys(marks))
+                "INSERT OR IGNORE INTO names VALUES (?, ?)", ((mark, volume.number) for mark in dict.fromkeys(marks))
             )
             if part is not None:
-                self.parts.keep(number, part)
+                self.parts.keep(volume.number, part)
             journal.set_facts(**next_numbers)
 
     def _take(self, volume: int, content: VolumeContent) -> None:
