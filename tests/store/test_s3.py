@@ -130,7 +130,9 @@ class TestParts:
             aws_secret_access_key=SECRET_KEY,
             region_name="us-east-1",
         )
-        assert "Uploads" not in client.list_multipart_uploads(Bucket=BUCKET)
+        assert "Uploads" not in client.list_multipart_uploads(
+            Bucket=BUCKET, Prefix=store.uri.removeprefix(f"s3://{BUCKET}/")
+        )
         client.close()
 
     @given(st.integers(1, 5 << 40))

@@ -276,7 +276,9 @@ class TestTheEndOfAnUploadInParts:
         with pytest.raises(UnreachableError, match="InternalError"):
             store.put("a", [DATA], len(DATA))
         assert list(store.list()) == []
-        assert "Uploads" not in client.list_multipart_uploads(Bucket=BUCKET)
+        assert "Uploads" not in client.list_multipart_uploads(
+            Bucket=BUCKET, Prefix=store.uri.removeprefix(f"s3://{BUCKET}/")
+        )
 
     def test_that_succeeded_although_the_reply_was_lost(self, moto: Meddler, store: S3Store) -> None:
         def forget(asked: Asked) -> Answer | None:

@@ -96,19 +96,17 @@ class PinnedFile:
 
 def open_folder(name: str, parent: int, *, create: bool) -> int:
     """Open one folder in another, made if it is missing and `create`; a symlink is no folder."""
-    try:
+    if not create:
         return os.open(name, FOLDER, dir_fd=parent)
-    except FileNotFoundError:
-        if not create:
-            raise
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(name, FOLDER, dir_fd=parent)
+        with contextlib.suppress(FileExistsError):  # made by another, just now: a folder, or not
+            os.mkdir(name, dir_fd=parent)
+            os.fsync(parent)
+        return os.open(name, FOLDER, dir_fd=parent)
     except NotADirectoryError as error:
-        if not create:
-            raise
         raise no_folder() from error
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(name, dir_fd=parent)
-        os.fsync(parent)
-    return os.open(name, FOLDER, dir_fd=parent)
 
 
 def no_folder() -> OSError:

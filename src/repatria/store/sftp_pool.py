@@ -201,7 +201,8 @@ class Pool:
             self._starting -= 1
             late = self._closings != closings
             if connection is not None and not late:
-                self._refusals = 0
+                if time.monotonic() >= self._calm_until:  # else of the same burst as one that was refused
+                    self._refusals = 0
                 self._loads[connection] = 0
                 self._grow()
             self._change.notify_all()
