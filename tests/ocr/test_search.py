@@ -9,11 +9,12 @@ import pytest
 from repatria.bundle.rows import DocumentRow, ObjectRow
 from repatria.errors import UsageError
 from repatria.model import Object
+from repatria.ocr.document_rows import page_row
 from repatria.ocr.folding import tokens
 from repatria.ocr.query import parse_query
-from repatria.ocr.search import Hit, search, snippet
-from repatria.ocr.shelving import page_row
+from repatria.ocr.search import Hit, search
 from repatria.ocr.show import Form, Reference, find_page
+from repatria.ocr.snippet import snippet
 from repatria.ocr.words import PageText
 from repatria.store.memory import MemoryStore
 from tests.ocr.archives import Archive

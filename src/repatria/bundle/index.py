@@ -12,6 +12,7 @@ from repatria.bundle.ahead import ReadAhead
 from repatria.bundle.errors import MalformedError
 from repatria.bundle.index_building import PATHS, IndexMeta, Value, path_value, roots_size
 from repatria.bundle.rows import (
+    DescriptionRow,
     DocumentRow,
     MemberRow,
     ObjectRow,
@@ -24,7 +25,7 @@ from repatria.crypt.seek import ByteRanges
 from repatria.i18n import _
 from repatria.model import ObjectKind
 
-_Row = TypeVar("_Row", VolumeRow, MemberRow, Tombstone, DocumentRow, PageRow)
+_Row = TypeVar("_Row", VolumeRow, MemberRow, Tombstone, DocumentRow, PageRow, DescriptionRow)
 _BATCH = 256
 _LONGEST_VALUE = 64 << 20
 _KINDS = frozenset({str(ObjectKind.FILE), str(ObjectKind.SYMLINK), str(ObjectKind.DIRECTORY)})
@@ -40,6 +41,8 @@ class Index:
         """
         self._lock = threading.RLock()
         self._lacking: set[str] = set()
+        self.names_documents = False
+        """Whether documents and descriptions are found by their words too, in the place of a page 0."""
         try:
             payload.read_at(0, roots_size(payload.size))  # in one request; `payload` keeps it
             self._database = vfs.connect(ReadAhead(payload))
@@ -108,11 +111,29 @@ class Index:
         """Return the documents of a cote, the newest first."""
         return list(self._documents(" WHERE cote = ? ORDER BY number DESC", (cote,)))
 
-    def documents_referred(self, reference: str) -> list[DocumentRow]:
-        """Return the documents that an archivist's reference means, by number."""
+    def documents_referred(self, reference: str) -> Iterator[DocumentRow]:
+        """Yield the documents that an archivist's reference means, by number."""
         if "reference" in self._lacking:
-            return []
-        return list(self._documents(" WHERE reference = ? ORDER BY number", (reference,)))
+            return iter(())
+        return self._documents(" WHERE reference = ? ORDER BY number", (reference,))
+
+    def description(self, number: int) -> DescriptionRow | None:
+        """Return one row of a bordereau."""
+        return next(self._descriptions(" WHERE number = ?", (number,)), None)
+
+    def described_folders(self) -> Iterator[tuple[str, int]]:
+        """Yield which folders rows of bordereaux mean, with the rows' numbers, in their order; two may mean one."""
+        return self._described("folder")
+
+    def described_cotes(self) -> Iterator[tuple[str, int]]:
+        """Yield the cotes that rows of bordereaux describe, likewise."""
+        return self._described("cote")
+
+    def cotes(self) -> Iterator[tuple[str, int]]:
+        """Yield the cote and number of every document; of the index, only what is needed for that is read."""
+        for cote, number in self.query("SELECT cote, number FROM documents INDEXED BY documents_cote"):
+            if isinstance(cote, str) and isinstance(number, int):
+                yield cote, number
 
     def pages(self, document: int) -> Iterator[PageRow]:
         """Yield the pages of a document in order; `stems` and `grams` are not kept and come back empty."""
@@ -140,6 +161,19 @@ class Index:
         sql = _select("documents", self._lacking) + condition
         return self._rows(DocumentRow, schema.DOCUMENT, sql, bindings)
 
+    def _descriptions(self, condition: str, bindings: Sequence[Value] = ()) -> Iterator[DescriptionRow]:
+        if not self.names_documents:
+            return iter(())
+        return self._rows(DescriptionRow, schema.DESCRIPTION, _select("descriptions") + condition, bindings)
+
+    def _described(self, by: str) -> Iterator[tuple[str, int]]:
+        if not self.names_documents:
+            return
+        sql = f"SELECT {by}, number FROM descriptions INDEXED BY descriptions_{by} ORDER BY {by}, number"  # noqa: S608 -- a column
+        for key, number in self.query(sql):
+            if isinstance(key, str) and isinstance(number, int):
+                yield key, number
+
     def _volume(self, number: int) -> VolumeRow:
         for row in self._rows(VolumeRow, schema.VOLUME, _select("volumes") + " WHERE number = ?", (number,)):
             return row
@@ -158,6 +192,10 @@ class Index:
             found = {
                 name: hidden for name, hidden in self.query("SELECT name, hidden FROM pragma_table_xinfo(?)", (table,))
             }
+            if table in schema.ADDED_TABLES:
+                self.names_documents = bool(found)
+                if not found:
+                    continue
             added = schema.ADDED.get(table, frozenset())
             if any(found.get(column, 0 if column in added else None) != 0 for column in columns):
                 raise MalformedError(_("A table of the index is not as it must be."))

@@ -11,6 +11,7 @@ import apsw
 from repatria.bundle import schema
 from repatria.bundle.rows import (
     PAGES_PER_DOCUMENT,
+    DescriptionRow,
     DocumentRow,
     MemberRow,
     ObjectRow,
@@ -57,6 +58,7 @@ class IndexRows:
     tombstones: Iterable[Tombstone] = ()
     documents: Iterable[DocumentRow] = ()
     pages: Iterable[PageRow] = ()
+    descriptions: Iterable[DescriptionRow] = ()
 
 
 def build_index(meta: IndexMeta, rows: IndexRows) -> bytes:
@@ -80,12 +82,12 @@ def build_index(meta: IndexMeta, rows: IndexRows) -> bytes:
             _insert(database, "volumes", map(_VALUES["volumes"], rows.volumes))
             _insert(database, "members", map(_VALUES["members"], rows.members))
             _insert(database, "tombstones", map(_VALUES["tombstones"], rows.tombstones))
-            _insert(database, "documents", map(_VALUES["documents"], rows.documents))
-            found = _insert_pages(database, rows.pages)
+            _insert_described(database, "documents", rows.documents)
+            _insert_pages(database, rows.pages)
+            _insert_described(database, "descriptions", rows.descriptions)
             database.execute(schema.INDEXES)
-        if found:
-            database.execute("INSERT INTO pages_text(pages_text) VALUES('optimize')")
-            database.execute("INSERT INTO pages_grams(pages_grams) VALUES('optimize')")
+        for table in schema.FULL_TEXT:
+            database.execute(f"INSERT INTO {table}({table}) VALUES('optimize')")
         # The roots of all tables and indexes come to lie at the beginning, where opening fetches them at once; and what
         # the merging freed is neither kept nor sent.
         database.execute("VACUUM")
@@ -115,19 +117,28 @@ def _insert(database: apsw.Connection, table: str, rows: Iterable[tuple[Value, .
     database.executemany(f"INSERT INTO {table} VALUES({places})", rows)
 
 
-def _insert_pages(database: apsw.Connection, pages: Iterable[PageRow]) -> bool:
-    """Insert the pages and their words; return whether there were any."""
-    found = False
+def _insert_pages(database: apsw.Connection, pages: Iterable[PageRow]) -> None:
+    """Insert the pages and their words."""
     for row in pages:
         if not 1 <= row.page < PAGES_PER_DOCUMENT:
             raise ValueError("a document has at most 99,999 pages")
         _insert(database, "pages", [_VALUES["pages"](row)])
-        place = row.document * PAGES_PER_DOCUMENT + row.page
-        words = (place, row.text, row.stems)
-        database.execute("INSERT INTO pages_text(rowid, text, stems) VALUES(?, ?, ?)", words)
-        database.execute("INSERT INTO pages_grams(rowid, text) VALUES(?, ?)", (place, row.grams))
-        found = True
-    return found
+        _insert_words(database, row.document * PAGES_PER_DOCUMENT + row.page, row.text, row.stems, row.grams)
+
+
+def _insert_described(
+    database: apsw.Connection, table: str, rows: Iterable[DocumentRow] | Iterable[DescriptionRow]
+) -> None:
+    """Insert documents, or descriptions of them, and the words by which these are found."""
+    for row in rows:
+        _insert(database, table, [_VALUES[table](row)])
+        if row.said:
+            _insert_words(database, row.number * PAGES_PER_DOCUMENT, row.said, row.stems, row.grams)
+
+
+def _insert_words(database: apsw.Connection, place: int, text: str, stems: str, grams: str) -> None:
+    database.execute("INSERT INTO pages_text(rowid, text, stems) VALUES(?, ?, ?)", (place, text, stems))
+    database.execute("INSERT INTO pages_grams(rowid, text) VALUES(?, ?)", (place, grams))
 
 
 def _meta_values(meta: IndexMeta) -> list[tuple[str, str]]:

@@ -172,6 +172,10 @@ class DocumentRow:
     confidence: float | None
     reference: str | None = None
     """The archivist's own: the cote of a bordereau or of a separator sheet."""
+    said: str = ""
+    """Goes to `pages_text.text` only, like `stems` and `grams` to theirs: words by which the document is found."""
+    stems: str = ""
+    grams: str = ""
 
     @property
     def objects(self) -> tuple[int | None, ...]:
@@ -202,6 +206,24 @@ class PageRow:
     """Goes to `pages_text.stems` only: stemmed and folded words, as the search will ask for them."""
     grams: str = ""
     """Goes to `pages_grams.text` only: folded text, searched by trigrams."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionRow:
+    """What an archivist says of the documents of a folder or cote: a row of a bordereau, as it was given."""
+
+    number: int
+    """Of the documents' numbers: of two rows of one folder, the higher counts."""
+    folder: str
+    """Words and numbers of the folder or file of scans that it means, joined by hyphens."""
+    cote: str
+    """Likewise of the archivist's cote."""
+    description: str
+    """JSON object, as a document's."""
+    said: str = ""
+    """Goes to the full-text tables only, like `stems` and `grams`, as a document's."""
+    stems: str = ""
+    grams: str = ""
 
 
 def merkle_leaf(row: ObjectRow) -> bytes:

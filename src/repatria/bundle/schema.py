@@ -58,6 +58,12 @@ CREATE TABLE pages(
   text TEXT NOT NULL,
   PRIMARY KEY(document, page)
 ) WITHOUT ROWID;
+CREATE TABLE descriptions(
+  number INTEGER PRIMARY KEY,
+  folder TEXT NOT NULL,
+  cote TEXT NOT NULL,
+  description TEXT NOT NULL
+);
 CREATE VIRTUAL TABLE pages_text USING fts5(
   text, stems,
   content='', tokenize="unicode61 remove_diacritics 2");
@@ -68,6 +74,8 @@ CREATE INDEX objects_path ON objects(path);
 CREATE INDEX members_object ON members(object, part, length, start);
 CREATE INDEX documents_cote ON documents(cote);
 CREATE INDEX documents_reference ON documents(reference) WHERE reference IS NOT NULL;
+CREATE INDEX descriptions_folder ON descriptions(folder);
+CREATE INDEX descriptions_cote ON descriptions(cote);
 """
 """Made after the rows are in, so that each lies in one piece. The members' holds all that a lookup asks."""
 FULL_TEXT: Final = frozenset({"pages_text", "pages_grams"})
@@ -84,6 +92,7 @@ MEMBER: Final[Shape] = (int, int, int, int, int, int)
 TOMBSTONE: Final[Shape] = (int, str)
 DOCUMENT: Final[Shape] = (int, str, str, _text, _text, _text, _whole, _whole, _whole, _whole, int, str, _number, _text)
 PAGE: Final[Shape] = (int, int, int, int, float, int, int, _number, str, str)
+DESCRIPTION: Final[Shape] = (int, str, str, str)
 
 COLUMNS: Final = {
     "meta": ("key", "value"),
@@ -99,7 +108,10 @@ COLUMNS: Final = {
         *("pages", "languages", "confidence", "reference"),
     ),
     "pages": (*("document", "page", "width", "height", "dpi", "rotation", "words", "confidence", "flags", "text"),),
+    "descriptions": ("number", "folder", "cote", "description"),
 }
 """The columns of every table, in the order of the rows in `repatria.bundle.rows`."""
 ADDED: Final = {"documents": frozenset({"reference"})}
 """Columns that indexes written before them lack: read as NULL there."""
+ADDED_TABLES: Final = frozenset({"descriptions"})
+"""Tables that indexes written before them lack: read as empty there."""

@@ -63,7 +63,7 @@ def _register_ls(app: typer.Typer) -> None:
         ):
             found = size = 0
             with out.table("object", _object_columns(with_gone)) as table:
-                documents = _Documents()
+                documents = _Documents(chain)
                 for owner, row, fate in _chosen(chain, pattern, number, with_gone):
                     found += 1
                     size += row.size
@@ -98,7 +98,10 @@ def _chosen(
 class _Documents:
     """The documents of one bundle after another, by the objects that they consist of."""
 
-    def __init__(self) -> None:
+    def __init__(self, chain: "Chain") -> None:
+        from repatria.ocr.descriptions import Descriptions
+
+        self._descriptions = Descriptions(chain)
         self._bundle: Bundle | None = None
         self._by_object: dict[int | None, DocumentRow] = {}
 
@@ -113,6 +116,7 @@ class _Documents:
         document = self._by_object.get(row.number)
         if document is None:
             return {}
+        document = self._descriptions.newest(document)
         return {"cote": document.cote, "title": document.title, "description": description_of(document)}
 
 

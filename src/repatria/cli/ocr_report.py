@@ -37,6 +37,7 @@ def record_result(out: Output, dataset: str, result: "DigitiseResult", seconds: 
         copies=result.copies,
         flagged=result.flagged,
         separators=result.separators,
+        described=result.described,
         **moved,
         seconds=round(seconds, 1),
     )
@@ -57,8 +58,15 @@ def _sentences(result: "DigitiseResult", seconds: float) -> Iterator[str]:
             count=number_text(result.documents),
             rate=rate_text(result.pages / max(seconds, 0.001), Unit.PAGES),
         )
-    else:
+    elif not result.described:
         yield _("Nothing new.")
+    if result.described:
+        yield ngettext(
+            "{count} row of the bordereau is new to the archive, or corrected; it describes its documents from now on.",
+            "{count} rows of the bordereau are new to the archive, or corrected; they describe their documents from now"
+            " on.",
+            result.described,
+        ).format(count=number_text(result.described))
     if result.already:
         yield ngettext(
             "{count} scan is in the archive already and was left out.",

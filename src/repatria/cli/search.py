@@ -1,6 +1,6 @@
 """`search`: finding pages in archives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,11 +24,22 @@ DEFAULT_LIMIT = 20
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "search", help=_("Find pages in archives, whatever their accents, endings and misread letters."))
+    @command(
+        app,
+        "search",
+        help=_(
+            "Find pages in archives, and dossiers by what is said of them, whatever the accents, endings and misread"
+            " letters. All words must stand on one page, or in one description."
+        ),
+    )
     def search(
         out: Output,
         query: Annotated[
-            str, typer.Argument(metavar="QUERY", help=_('Words in quotes; "a phrase" in quotes of its own; begin*.'))
+            str,
+            typer.Argument(
+                metavar="QUERY",
+                help=_('Words in quotes, all of which must match; "a phrase" in its own quotes; begin*.'),
+            ),
         ],
         bundles: Annotated[
             list[str] | None, typer.Argument(metavar="BUNDLE", help=_("Archives; else those of repatria.toml."))
@@ -44,6 +55,7 @@ def register(app: typer.Typer) -> None:
         from repatria.cli.context import current_settings
         from repatria.ocr.query import parse_query
         from repatria.ocr.search import search as search_chains
+        from repatria.ocr.search import terms_found
 
         parsed = parse_query(query)
         settings = current_settings()
@@ -54,13 +66,16 @@ def register(app: typer.Typer) -> None:
                 )
                 for bundle in _bundles(query, bundles or (), settings)
             ]
-            hits = search_chains([each.chain for each in opened], parsed, limit)
+            chains = [each.chain for each in opened]
+            hits = search_chains(chains, parsed, limit)
+            alone = terms_found(chains, parsed) if not hits and len(parsed.terms) > 1 else {}
             archives = 0
             for each in opened:
                 _remember(each.chain, settings, endpoint, profile)
                 archives += _is_archive(out, each.chain)
             code = worst(each.code for each in opened)
-        _show_hits(out, hits, limit, said=archives > 0)
+        _show_hits(out, hits)
+        _say(out, hits, limit, alone, said=archives > 0)
         return code
 
 
@@ -118,10 +133,7 @@ def _is_archive(out: Output, chain: "Chain") -> bool:
     return False
 
 
-def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int, *, said: bool) -> None:
-    """Show what was found; the count is `said` where there was something to search."""
-    from repatria.cli.quantity import number_text
-
+def _show_hits(out: Output, hits: "Sequence[Hit]") -> None:
     for hit in hits:
         out.record(
             "hit",
@@ -133,26 +145,43 @@ def _show_hits(out: Output, hits: "Sequence[Hit]", limit: int, *, said: bool) ->
             title=hit.title,
             description=hit.description,
             page=hit.page,
+            where=list(hit.where),
             confidence=None if hit.confidence is None else round(hit.confidence, 1),
             snippet=hit.snippet,
             score=round(hit.score, 3),
             nearly=hit.nearly,
         )
-        sure = "" if hit.confidence is None else _("confidence {percent} %").format(percent=round(hit.confidence))
-        facts = [
-            *_called(hit),
-            _("page {page}").format(page=hit.page),
-            sure,
-            _("misread letters") if hit.nearly else "",
-        ]
+        facts = [*_called(hit), *_where(hit), _("misread letters") if hit.nearly else ""]
         out.text(f"{hit.reference}   {', '.join(fact for fact in facts if fact)}")
         out.text(f"    {hit.snippet}")
-    found = ngettext("{count} page found.", "{count} pages found.", len(hits)).format(count=number_text(len(hits)))
+
+
+def _say(out: Output, hits: "Sequence[Hit]", limit: int, alone: Mapping[str, bool], *, said: bool) -> None:
+    """Say how many were found, where there was something to search; of several words, which would be found alone."""
+    from repatria.cli.quantity import number_text
+
+    found = ngettext("{count} place found.", "{count} places found.", len(hits)).format(count=number_text(len(hits)))
     if len(hits) == limit:
         found += " " + _("There may be more: --limit N shows more of them.")
     if said:
         out.say(found)
-    out.summary(hits=len(hits), next=f"repatria show '{hits[0].reference}'" if hits else None)
+        if alone:
+            out.say(_hint(alone))
+    facts = {"alone": dict(alone)} if alone else {}
+    out.summary(hits=len(hits), next=f"repatria show '{hits[0].reference}'" if hits else None, **facts)
+
+
+def _hint(alone: Mapping[str, bool]) -> str:
+    """Return what each word of a query would find without the others."""
+    found = ", ".join(word for word, finds in alone.items() if finds)
+    lacking = ", ".join(word for word, finds in alone.items() if not finds)
+    if not found:
+        return _("None of these words is found alone either: {words}.").format(words=lacking)
+    if not lacking:
+        return _("Each of these words is found, but not all of them together: {words}. Search for fewer.").format(
+            words=found
+        )
+    return _("All words must match. Found alone: {found}; not found: {lacking}.").format(found=found, lacking=lacking)
 
 
 def _called(hit: "Hit") -> list[str]:
@@ -161,3 +190,14 @@ def _called(hit: "Hit") -> list[str]:
     if not reference:
         return [hit.dossier]
     return [f"{reference} {hit.title}", str(hit.description.get("dates", ""))]
+
+
+def _where(hit: "Hit") -> list[str]:
+    """Return where the words stand: on a page, with how sure it was read, or in what is said of the dossier."""
+    from repatria.cli.element_words import element_text
+
+    if hit.where == ("page",):
+        sure = "" if hit.confidence is None else _("confidence {percent} %").format(percent=round(hit.confidence))
+        return [_("page {page}").format(page=hit.page), sure]
+    elements = ", ".join(map(element_text, hit.where))
+    return [_("found in: {elements}").format(elements=elements)]

@@ -15,6 +15,7 @@ from repatria.ocr.bordereau import Bordereau
 from repatria.ocr.describing import Describer
 from repatria.ocr.engine import EngineChoice
 from repatria.ocr.intake import LARGEST_SCAN, Scan, Shelf
+from repatria.ocr.keeping import BordereauKeeper
 from repatria.ocr.reading import Reader, ReadScan, Trouble
 from repatria.ocr.seen import SeenScans
 from repatria.ocr.shelving import Finished, Shelving, version_of
@@ -87,6 +88,8 @@ class Counts:
     """Pages that need an eye: failed, or read with low confidence."""
     separators: int = 0
     """Separator sheets found."""
+    described: int = 0
+    """Rows of the bordereau that are new to the archive, or were corrected."""
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -109,6 +112,7 @@ class Batch:
         wishes: Wishes,
         reader: Reader,
         seen: SeenScans,
+        keeper: BordereauKeeper,
         patience: Patience,
         taken: Callable[[Taken], None] = lambda _taken: None,
     ) -> None:
@@ -117,11 +121,12 @@ class Batch:
         self._reader = reader
         self._describer = Describer(reader.journal, wishes.bordereau)
         self._seen = seen
+        self._keeper = keeper
         self._patience = patience
         self._told_of = taken
         self._digests: set[bytes] = set()
         self._safe = 0
-        self.counts = Counts()
+        self.counts = Counts(described=len(keeper.fresh))
 
     def digitise(self, works: Iterable[Work | None]) -> None:
         """Read what is new; on a stop, what is finished is stored before StoppedError is raised.
@@ -130,6 +135,7 @@ class Batch:
         """
         with Shelving(self._run, self._remember) as shelving:
             try:
+                self._keeper.keep(shelving)
                 self._read_all(works, shelving)
             except StoppedError as error:
                 with suppress(StoppedError):  # the grace that the target has for a last volume may not be enough

@@ -14,7 +14,8 @@ from posixpath import splitext
 
 from repatria.errors import UsageError
 from repatria.i18n import _
-from repatria.ocr.bordereau_columns import Column, columns_of, words_of
+from repatria.ocr.bordereau_columns import Column, columns_of
+from repatria.ocr.cotes import SCAN_ENDING, key_of, rows_above, words_of
 from repatria.ocr.description import ELEMENTS, Description
 from repatria.reasons import reason_of
 
@@ -28,8 +29,6 @@ CONTEXT_LEVELS = frozenset({"fonds", "sous fonds", "serie", "sous serie", "serie
 
 _MARKED = (("utf-16", "UTF-16"),)
 _UNMARKED = (("utf-8-sig", "UTF-8"), ("windows-1252", "Windows-1252"))
-_TOP = 2  # components of a file's path in the folder that was given
-_SCAN_ENDING = re.compile(r"\.(?:tiff?|jpe?g|png|jp2|j2k|pdf)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Entry:
     @property
     def key(self) -> str:
         """What the name of its folder or file amounts to."""
-        return key_of(_SCAN_ENDING.sub("", self.place) or self.description.reference)
+        return key_of(SCAN_ENDING.sub("", self.place) or self.description.reference)
 
     @property
     def is_context(self) -> bool:
@@ -61,10 +60,14 @@ class Bordereau:
     """`UTF-8`, `UTF-16` or `Windows-1252`."""
     delimiter: str
     entries: tuple[Entry, ...]
-    unnamed: tuple[int, ...] = ()
+    unnamed: tuple[int, ...]
     """Lines of rows that say something and have no cote."""
-    others: tuple[str, ...] = ()
+    others: tuple[str, ...]
     """Headers of columns that are no element of ISAD(G); they are kept."""
+    name: str
+    """Of the file."""
+    data: bytes = field(repr=False)
+    """The file as it was given."""
     _by_key: dict[str, Entry] = field(default_factory=dict, compare=False, repr=False)
     _by_reference: dict[str, Entry] = field(default_factory=dict, compare=False, repr=False)
 
@@ -82,33 +85,12 @@ class Bordereau:
                     )
 
     def above(self, path: str) -> list[Entry]:
-        """Return the rows that a scan belongs to, the last the closest: see `docs/adr/bordereau.md`.
-
-        From the outermost folder inwards, a row is meant by the folder whose name (or the end of whose path) is its
-        cote; once one is found, a name below it counts only if it continues that cote: a page `1.tif` in the folder
-        `3F12` is no dossier `1`. Nor is it in a folder `vrac`: a bare number counts as a file's name at the top only.
-        """
-        components = [key_of(component) for component in splitext(path)[0].split("/")]
-        found: list[Entry] = []
-        for end in range(1, len(components) + 1):
-            for start in range(end):
-                key = "-".join(filter(None, components[start:end]))
-                if key.isdigit() and end == len(components) > _TOP:
-                    continue
-                entry = self._by_key.get(key)
-                if entry is not None and (not found or entry.key.startswith(f"{found[-1].key}-")):
-                    found.append(entry)
-                    break
-        return found
+        """Return the rows that a scan belongs to, the last the closest (`rows_above`)."""
+        return rows_above(splitext(path)[0], self._by_key)
 
     def referred(self, reference: str) -> Entry | None:
         """Return the row of a cote, however it is punctuated."""
         return self._by_reference.get(key_of(reference))
-
-
-def key_of(name: str) -> str:
-    """Return what a cote and the name of a folder have in common: `3 F 12/45` may lie in `3F12_045`."""
-    return "-".join(words_of(name))
 
 
 def load_bordereau(file: Path) -> Bordereau:
@@ -123,10 +105,10 @@ def load_bordereau(file: Path) -> Bordereau:
             ),
             advice=_("Check the path and the rights; quote names with spaces."),
         ) from error
-    return parse_bordereau(data)
+    return parse_bordereau(data, file.name)
 
 
-def parse_bordereau(data: bytes) -> Bordereau:
+def parse_bordereau(data: bytes, name: str = "bordereau.csv") -> Bordereau:
     """Return the rows of a bordereau; UsageError says what is wrong with it and where."""
     if len(data) > LARGEST:
         raise _refused(_("The bordereau is larger than 64 MiB."), _("Export one table as CSV, without pictures."))
@@ -150,7 +132,7 @@ def parse_bordereau(data: bytes) -> Bordereau:
     if not entries:
         raise _refused(_("The bordereau has a header and no rows."), _("Export it again, with its rows."))
     others = tuple(column.header for column in columns if column.element is None and column.header)
-    return Bordereau(encoding, delimiter, tuple(entries), tuple(unnamed), others)
+    return Bordereau(encoding, delimiter, tuple(entries), tuple(unnamed), others, name, data)
 
 
 _Rows = list[tuple[int, list[str]]]

@@ -1,12 +1,10 @@
 """What the columns of a bordereau hold, by their headers."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from repatria.ocr.folding import fold
+from repatria.ocr.cotes import words_of
 
-_WORD = re.compile(r"\d+|[^\W\d_]+")
 _HEADERS: Mapping[str, tuple[str, ...]] = {
     "reference": (
         *("cote", "cotes", "reference", "cote reference", "reference cote", "reference code", "ref", "cotation"),
@@ -65,8 +63,3 @@ def columns_of(cells: Sequence[str]) -> list[Column]:
 
 def _begins_with(header: str, name: str) -> bool:
     return name in _TELLING and header.startswith(f"{name} ")
-
-
-def words_of(text: str) -> list[str]:
-    """Return the numbers, without leading zeros, and the runs of letters of a text."""
-    return [word.lstrip("0") or "0" if word.isdigit() else word for word in _WORD.findall(fold(text))]

@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import basename, dirname
 
 from repatria.ocr.bordereau import Bordereau
-from repatria.ocr.description import Description
+from repatria.ocr.description import BY_SHEET, Description
 from repatria.ocr.page_journal import PageJournal
 from repatria.ocr.reading import ReadDocument, ReadScan
 
@@ -41,7 +41,7 @@ class Describer:
         """Return what describes a document: the row of the cote that a separator told, else that of its folder."""
         if cote:
             row = self.bordereau.referred(cote) if self.bordereau is not None else None
-            return row.description if row else Description(reference=cote)
+            return replace(row.description if row else Description(reference=cote), told_by=BY_SHEET)
         entries = self.bordereau.above(path) if self.bordereau is not None else []
         return entries[-1].description if entries else None
 

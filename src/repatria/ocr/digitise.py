@@ -10,6 +10,7 @@ from repatria.ocr.batch import Batch, Counts, Taken, Wishes, Work
 from repatria.ocr.bordereau import Entry
 from repatria.ocr.hands import PageHands, cluster_hands, local_hands
 from repatria.ocr.intake import list_scans, shelves
+from repatria.ocr.keeping import BordereauKeeper, SeenRows
 from repatria.ocr.page_journal import PageJournal
 from repatria.ocr.reading import Reader
 from repatria.ocr.reconciling import reconcile
@@ -64,18 +65,19 @@ def digitise(
         works = [work for scan in scans if opened.batch.is_to_read(work := Work(scan, placed[scan.path]))]
         opened.counted.start(len(works))
         opened.batch.digitise(works)
-        counts = opened.batch.counts
-    result = finish(run, counts, progress)
+    result = finish(run, opened, progress)
     if wishes.bordereau is not None:
         paths = [scan.path for scan in scans]
         result.findings += reconcile(wishes.bordereau, paths, _archived(opened.seen), opened.seen.is_described)
     return result
 
 
-def finish(run: BundleRun, counts: Counts, progress: Progress) -> DigitiseResult:
-    """Finish the bundle and return what the run did."""
+def finish(run: BundleRun, opened: "OpenedBatch", progress: Progress) -> DigitiseResult:
+    """Finish the bundle of a batch that came to its end, and return what the run did."""
+    counts = opened.batch.counts
     progress.start(_("Finishing the bundle"), None, Unit.OBJECTS)
     uri = run.finish(counts.findings)
+    opened.keeper.finished()
     progress.finish()
     return DigitiseResult(
         documents=counts.documents,
@@ -84,6 +86,7 @@ def finish(run: BundleRun, counts: Counts, progress: Progress) -> DigitiseResult
         copies=counts.copies,
         flagged=counts.flagged,
         separators=counts.separators,
+        described=counts.described,
         findings=[*counts.findings, *run.findings],
         uri=uri,
     )
@@ -95,6 +98,7 @@ class OpenedBatch:
 
     batch: Batch
     seen: SeenScans
+    keeper: BordereauKeeper
     counted: "Counted"
 
 
@@ -131,7 +135,8 @@ def open_batch(
             advanced=progress.advance,
         )
         seen = SeenScans(desk.folder / SEEN_FILE, run.catalogue)
-        yield OpenedBatch(Batch(run, wishes, reader, seen, patience, taken), seen, counted)
+        keeper = BordereauKeeper(run, wishes.bordereau, SeenRows(desk.folder, desk.key))
+        yield OpenedBatch(Batch(run, wishes, reader, seen, keeper, patience, taken), seen, keeper, counted)
         journal.forget_all()
 
 

@@ -1,7 +1,7 @@
 """What a person types to search, and what SQLite's full-text search is asked for."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,6 +23,8 @@ class Term:
     """The forms of each word; more than one: a phrase."""
     written: str
     """The word or words folded, for a search that forgives errors."""
+    typed: str
+    """As the person typed it."""
     prefix: bool = False
     """Whether the word may go on (`vaccin*`)."""
 
@@ -80,13 +82,23 @@ class Query:
 
     def nearly(self, text: Sequence[Token]) -> list[Token] | None:
         """Return the tokens that are the query's words but for a few letters; None unless each term has some."""
-        found: set[Token] = set()
+        found = self.found_in({"": text}, nearly=True)
+        return found[""] if found is not None else None
+
+    def found_in(self, texts: Mapping[str, Sequence[Token]], *, nearly: bool) -> dict[str, list[Token]] | None:
+        """Return, of several texts that belong together, the tokens that the query means in each that has any.
+
+        None unless each term is in one of them. `nearly` forgives a few wrong letters.
+        """
+        found: dict[str, set[Token]] = {}
         for term in self.terms:
-            near = set(term.near_places(text))
-            if not near:
+            find = term.near_places if nearly else term.places
+            here = {name: places for name, text in texts.items() if (places := set(find(text)))}
+            if not here:
                 return None
-            found |= near
-        return sorted(found, key=lambda token: token.start)
+            for name, places in here.items():
+                found.setdefault(name, set()).update(places)
+        return {name: sorted(places, key=lambda token: token.start) for name, places in found.items()}
 
 
 def parse_query(text: str) -> Query:
@@ -144,7 +156,7 @@ def _term(piece: tuple[str, bool]) -> Term | None:
     words = tuple(forms_of(token.text, ALL_LANGUAGES) for token in found)
     if not words or not all(words):
         return None
-    return Term(words, indexed_grams(text), prefix and len(words) == 1)
+    return Term(words, indexed_grams(text), text, prefix and len(words) == 1)
 
 
 def _quoted(form: str) -> str:

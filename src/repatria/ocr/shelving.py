@@ -1,7 +1,6 @@
 """Putting documents into volumes: whole documents, the original last, so that what is known of it is known of all."""
 
 import hashlib
-import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +10,13 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
-from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
+from repatria.bundle.rows import DescriptionRow, DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.bundle.volume import CUT_ABOVE, VolumeBuilder, largest_part, member_overhead, member_span
 from repatria.model import Object
-from repatria.ocr.description import Description, described
-from repatria.ocr.folding import indexed_grams, indexed_stems
+from repatria.ocr.description import Description
+from repatria.ocr.document_rows import document_row, page_row, withdrawn_row
 from repatria.ocr.intake import Shelf
 from repatria.ocr.reading import ReadDocument
-from repatria.ocr.words import PageText
 from repatria.work.bundling import BundleRun
 
 SAVE_AFTER = 20.0
@@ -48,6 +46,20 @@ def version_of(sha256: bytes) -> str:
     return f"sha256:{sha256.hex()}"
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """What goes with the volume that is being filled."""
+
+    objects: list[ObjectRow] = field(default_factory=list)
+    members: list[MemberRow] = field(default_factory=list)
+    documents: list[DocumentRow] = field(default_factory=list)
+    pages: list[PageRow] = field(default_factory=list)
+    descriptions: list[DescriptionRow] = field(default_factory=list)
+    burials: list[str] = field(default_factory=list)
+    """Paths of what was made of earlier scans."""
+    finished: list[Finished] = field(default_factory=list)
+
+
 class Shelving:
     """Fills volumes document by document and has them stored behind the reading; used by one thread.
 
@@ -64,12 +76,8 @@ class Shelving:
         self._sending: Future[None] | None = None
         self._volume: VolumeBuilder | None = None
         self._begun = 0.0
-        self._objects: list[ObjectRow] = []
-        self._members: list[MemberRow] = []
-        self._documents: list[DocumentRow] = []
-        self._pages: list[PageRow] = []
-        self._burials: list[str] = []
-        self._finished: list[Finished] = []
+        self._waiting = _Waiting()
+        self._named: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -90,18 +98,23 @@ class Shelving:
         told = finished.original
         derived = [self._place_derived(finished, document) for document, _description in finished.documents]
         kept = replace(told, path=finished.shelf.original, version=version_of(finished.sha256), size=len(finished.data))
-        original = self._place(finished, (kept, finished.data))
+        original = self._place(finished.source, kept, finished.data)
         for (document, description), numbers in zip(finished.documents, derived, strict=True):
             row = self._row(finished, document, description, original, numbers)
-            self._documents.append(row)
-            self._pages += [page_row(row.number, page, finished.languages) for page in document.pages]
+            self._waiting.documents.append(row)
+            self._waiting.pages += [page_row(row.number, page, finished.languages) for page in document.pages]
         for shelf in self._withdrawn(finished):
-            self._documents.append(withdrawn_row(self._run.next_document_number(), shelf))
-            self._burials += shelf.derived
-        self._finished.append(finished)
+            self._waiting.documents.append(withdrawn_row(self._run.next_document_number(), shelf))
+            self._waiting.burials += shelf.derived
+        self._waiting.finished.append(finished)
         if self.is_due:
             self.save()
         return original
+
+    def describe(self, bordereau: Object, data: bytes, rows: Sequence[DescriptionRow]) -> None:
+        """Put a bordereau into the volumes, and the rows of it that the archive does not hold."""
+        self._place("", bordereau, data)
+        self._waiting.descriptions += rows
 
     @property
     def is_due(self) -> bool:
@@ -110,12 +123,16 @@ class Shelving:
 
     def _place_derived(self, finished: Finished, document: ReadDocument) -> tuple[int, int, int | None]:
         """Put what was made of one document; return the object numbers of ALTO, text and PDF."""
-        told, shelf, made = finished.original, document.shelf, document.derived
-        alto = self._place(finished, _derived(told, shelf.alto, made.alto, "application/xml"))
-        text = self._place(finished, _derived(told, shelf.text, made.text, "text/plain; charset=utf-8"))
+        shelf, made = document.shelf, document.derived
+        alto = self._place_made(finished, shelf.alto, made.alto, "application/xml")
+        text = self._place_made(finished, shelf.text, made.text, "text/plain; charset=utf-8")
         if made.pdf is None:
             return alto, text, None
-        return alto, text, self._place(finished, _derived(told, shelf.pdf, made.pdf, "application/pdf"))
+        return alto, text, self._place_made(finished, shelf.pdf, made.pdf, "application/pdf")
+
+    def _place_made(self, finished: Finished, path: str, data: bytes, content_type: str) -> int:
+        told = Object(path, len(data), mtime_ns=finished.original.mtime_ns, mode=0o644, content_type=content_type)
+        return self._place(finished.source, told, data)
 
     def _row(
         self,
@@ -125,24 +142,19 @@ class Shelving:
         original: int,
         numbers: tuple[int, int, int | None],
     ) -> DocumentRow:
-        shelf = document.shelf
         alto, text, pdf = numbers
-        confidences = [page.confidence for page in document.pages if page.confidence is not None]
-        return DocumentRow(
-            number=self._run.next_document_number(),
-            cote=shelf.cote,
-            dossier=shelf.dossier,
-            title=(description.title if description else "") or shelf.title,
-            dates=(description.dates if description else "") or None,
-            description=described(description, finished.fonds),
-            original=original,
-            pdf=pdf,
-            text=text,
-            alto=alto,
-            pages=len(document.pages),
-            languages="+".join(finished.languages),
-            confidence=sum(confidences) / len(confidences) if confidences else None,
-            reference=description.reference if description else None,
+        dossier = document.shelf.dossier, description.reference if description else ""
+        is_first = dossier not in self._named
+        self._named.add(dossier)
+        return document_row(
+            self._run.next_document_number(),
+            document.shelf,
+            document.pages,
+            description,
+            objects=(original, pdf, text, alto),
+            languages=finished.languages,
+            fonds=finished.fonds,
+            names_dossier=is_first,
         )
 
     def _withdrawn(self, finished: Finished) -> Iterator[Shelf]:
@@ -163,7 +175,7 @@ class Shelving:
 
     def save(self) -> None:
         """Send what waits to the target, and wait for what was sent before."""
-        if self._volume is not None and self._members:
+        if self._volume is not None and self._waiting.members:
             self._send(full=False)
 
     def settle(self) -> None:
@@ -171,20 +183,19 @@ class Shelving:
         self.save()
         self._await_sent()
 
-    def _place(self, finished: Finished, item: tuple[Object, bytes]) -> int:
+    def _place(self, source: str, told: Object, data: bytes) -> int:
         """Put one object into volumes, cut where they end if it is large; return its number."""
-        told, data = item
         number = self._run.next_object_number()
         self._write(told, self._run.member_name(told.path, number), number, data)
         row = ObjectRow.of(
             told,
             number=number,
-            source=finished.source,
+            source=source,
             sha256=hashlib.sha256(data).digest(),
             salt=secrets.token_bytes(_SALT_LENGTH),
             recognised=told.content_type,
         )
-        self._objects.append(row)
+        self._waiting.objects.append(row)
         return number
 
     def _write(self, told: Object, name: str, number: int, data: bytes) -> None:
@@ -211,7 +222,7 @@ class Shelving:
         volume = self._open_volume()
         volume.begin(told, name, number=number, length=len(data), part=part, start=start)
         volume.write(data)
-        self._members.append(volume.end())
+        self._waiting.members.append(volume.end())
 
     def _fits(self, told: Object, name: str, length: int) -> bool:
         return member_span(told, name, length) <= self._open_volume().room
@@ -228,31 +239,25 @@ class Shelving:
         if volume is None:
             return
         self._await_sent()
-        content = (self._objects, self._members, self._documents, self._pages, self._burials, self._finished)
-        self._volume = None
-        self._objects, self._members, self._documents, self._pages = [], [], [], []
-        self._burials, self._finished = [], []
-        self._sending = self._sender.submit(self._store, volume, *content, last=not full)
+        content, self._waiting, self._volume = self._waiting, _Waiting(), None
+        self._sending = self._sender.submit(self._store, volume, content, last=not full)
 
-    def _store(
-        self,
-        volume: VolumeBuilder,
-        objects: Sequence[ObjectRow],
-        members: Sequence[MemberRow],
-        documents: Sequence[DocumentRow],
-        pages: Sequence[PageRow],
-        burials: Sequence[str],
-        finished: Sequence[Finished],
-        *,
-        last: bool,
-    ) -> None:
+    def _store(self, volume: VolumeBuilder, content: _Waiting, *, last: bool) -> None:
         # A scan that came again before its bundle was finished: a path has one row in a bundle.
-        taken = [number for row in objects if (number := self._run.catalogue.taken(row.path)) is not None]
-        self._run.store(volume, objects, members, documents=documents, pages=pages, last=last)
-        buried = [known.number for path in burials if (known := self._run.known(path)) is not None]
+        taken = [number for row in content.objects if (number := self._run.catalogue.taken(row.path)) is not None]
+        self._run.store(
+            volume,
+            content.objects,
+            content.members,
+            documents=content.documents,
+            pages=content.pages,
+            descriptions=content.descriptions,
+            last=last,
+        )
+        buried = [known.number for path in content.burials if (known := self._run.known(path)) is not None]
         if taken or buried:
             self._run.bury_all([*taken, *buried])
-        for each in finished:
+        for each in content.finished:
             self._stored(each)
         self._run.publish_if_due()
 
@@ -260,33 +265,3 @@ class Shelving:
         sending, self._sending = self._sending, None
         if sending is not None:
             sending.result()
-
-
-def withdrawn_row(number: int, shelf: Shelf) -> DocumentRow:
-    """Return the row of a document without pages: it takes the place of an earlier one of its name."""
-    nothing = None, None, None, None
-    return DocumentRow(number, shelf.cote, shelf.dossier, None, None, None, *nothing, 0, "", None)
-
-
-def page_row(document: int, page: PageText, languages: tuple[str, ...]) -> PageRow:
-    """Return the index's row of a page."""
-    text = page.text
-    return PageRow(
-        document=document,
-        page=page.number,
-        width=page.width,
-        height=page.height,
-        dpi=float(page.dpi),
-        rotation=page.rotation,
-        words=len(page.words),
-        confidence=page.confidence,
-        flags=json.dumps(list(page.flags)),
-        text=text,
-        stems=indexed_stems(text, languages),
-        grams=indexed_grams(text),
-    )
-
-
-def _derived(original: Object, path: str, data: bytes, content_type: str) -> tuple[Object, bytes]:
-    told = Object(path, len(data), mtime_ns=original.mtime_ns, mode=0o644, content_type=content_type)
-    return told, data

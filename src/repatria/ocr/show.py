@@ -6,12 +6,13 @@ from enum import StrEnum
 from typing import Self
 
 from repatria.bundle.chain import Chain
-from repatria.bundle.index import Index
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import DocumentRow, ObjectRow, PageRow
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.ocr.descriptions import Descriptions
 from repatria.ocr.memory import SharedBytes
+from repatria.ocr.standing import StandingDocument, documents_referred, newest_document
 
 SCREEN_DPI = 200.0
 """At most, for a page's picture."""
@@ -82,19 +83,20 @@ class FoundPage:
 
 
 def find_page(chain: Chain, reference: Reference) -> FoundPage:
-    """Return the page that a reference means; UsageError if there is none.
+    """Return the page that a reference means, its document described as it is now; UsageError if there is none.
 
     A cote is the name of a document, of which the newest counts; else the archivist's own reference, whose documents
     have one page after the other.
     """
+    descriptions = Descriptions(chain)
     for cote, number in reference.readings():
-        found = _newest(chain, cote)
+        found = newest_document(chain, cote)
         if found is not None:
-            page = _page(found, number)
+            page = _page(found, number, descriptions)
             if page is not None:
                 return page
     for cote, number in reference.readings():
-        page = _page_of_dossier(chain, cote, number)
+        page = _page_of_dossier(chain, cote, number, descriptions)
         if page is not None:
             return page
     raise UsageError(
@@ -125,43 +127,17 @@ def draw(task: PictureTask) -> bytes:
     return buffer.getvalue()
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A document, and where its rows are."""
-
-    bundle: Bundle
-    index: Index
-    document: DocumentRow
-
-
-def _newest(chain: Chain, cote: str) -> _Found | None:
-    for bundle in reversed(chain.bundles):
-        for index in reversed(bundle.indexes()):
-            for document in index.documents_called(cote):
-                return _Found(bundle, index, document)
-    return None
-
-
-def _page(found: _Found, number: int) -> FoundPage | None:
-    for page in found.index.pages(found.document.number):
+def _page(found: StandingDocument, number: int, descriptions: Descriptions) -> FoundPage | None:
+    for page in found.pages():
         if page.page == number:
-            return FoundPage(found.bundle, found.document, page)
+            return FoundPage(found.bundle, descriptions.newest(found.row), page)
     return None
 
 
-def _page_of_dossier(chain: Chain, reference: str, number: int) -> FoundPage | None:
+def _page_of_dossier(chain: Chain, reference: str, number: int, descriptions: Descriptions) -> FoundPage | None:
     """Return a page by its place among all pages that stand under an archivist's reference."""
-    referred = (
-        document
-        for bundle in chain.bundles
-        for index in bundle.indexes()
-        for document in index.documents_referred(reference)
-    )
-    for cote in sorted({document.cote for document in referred}):
-        found = _newest(chain, cote)
-        if found is None or found.document.reference != reference:
-            continue
-        if number <= found.document.pages:
-            return _page(found, number)
-        number -= found.document.pages
+    for found in documents_referred(chain, reference, descriptions):
+        if number <= found.row.pages:
+            return _page(found, number, descriptions)
+        number -= found.row.pages
     return None

@@ -9,6 +9,7 @@ from repatria.bundle.chain import Chain
 from repatria.bundle.index import Index
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import DocumentRow, PageRow
+from repatria.ocr.descriptions import Descriptions, standing_bundles
 
 _PIECES = re.compile(r"([^0-9]*)([0-9]*)")
 
@@ -31,9 +32,10 @@ class StandingDocument:
 
 
 def standing_documents(chain: Chain) -> Iterator[StandingDocument]:
-    """Yield the documents that stand, the newest first; those that were withdrawn (0 pages) are left out."""
+    """Yield the documents that stand, as they are described now, the newest first; those withdrawn are left out."""
     seen: set[bytes] = set()
-    for bundle in reversed(chain.bundles):
+    descriptions = Descriptions(chain)
+    for bundle in reversed(standing_bundles(chain)):
         for index in reversed(bundle.indexes()):
             for row in sorted(index.documents(), key=lambda document: -document.number):
                 mark = hashlib.blake2b(row.cote.encode(), digest_size=16).digest()
@@ -41,9 +43,33 @@ def standing_documents(chain: Chain) -> Iterator[StandingDocument]:
                     continue
                 seen.add(mark)
                 if row.pages:
-                    yield StandingDocument(bundle, index, row)
-        if bundle.statement.kind == "full":
-            return
+                    yield StandingDocument(bundle, index, descriptions.newest(row))
+
+
+def newest_document(chain: Chain, cote: str) -> StandingDocument | None:
+    """Return the document of a cote as it was digitised, the newest; one without pages was withdrawn."""
+    for bundle in reversed(standing_bundles(chain)):
+        for index in reversed(bundle.indexes()):
+            for row in index.documents_called(cote):
+                return StandingDocument(bundle, index, row)
+    return None
+
+
+def documents_referred(chain: Chain, reference: str, descriptions: Descriptions) -> Iterator[StandingDocument]:
+    """Yield the documents that stand under an archivist's cote now, in the order of their names."""
+    cotes = {
+        document.cote
+        for bundle in standing_bundles(chain)
+        for index in bundle.indexes()
+        for document in index.documents_referred(reference)
+    }
+    row = descriptions.referred(reference)
+    if row is not None:
+        cotes.update(descriptions.cotes_below(row))
+    for cote in sorted(cotes, key=natural_key):
+        found = newest_document(chain, cote)
+        if found is not None and found.row.pages and descriptions.newest(found.row).reference == reference:
+            yield found
 
 
 def by_dossier(chain: Chain) -> list[StandingDocument]:

@@ -15,6 +15,7 @@ from repatria.errors import FindingsError
 from repatria.i18n import _, speaker
 from repatria.model import Object
 from repatria.ocr.batch import Taken, Wishes, Work
+from repatria.ocr.bordereau import Bordereau
 from repatria.ocr.digitise import Desk, DigitiseResult, OpenedBatch, finish, open_batch
 from repatria.ocr.intake import Scan, shelves
 from repatria.ocr.page_journal import PageJournal
@@ -80,6 +81,8 @@ class Watch:
     _under_way: set[str] = field(default_factory=set)
     """Those of them that are being read."""
     _problems: int = 0
+    _bordereau: Bordereau | None = None
+    """What describes the scans of this round."""
 
     def __post_init__(self) -> None:
         """Look at the inbox through one memory, from bundle to bundle."""
@@ -98,14 +101,15 @@ class Watch:
             self._await_scans()
 
     def _await_scans(self) -> None:
-        """Wait, with nothing open, until a scan is whole."""
-        while not self._arrivals.whole():
+        """Wait, with nothing open, until a scan is whole, or the bordereau says something else."""
+        while not self._arrivals.whole() and self.wishes().bordereau is self._bordereau:
             self.patience.stop.wait(self.rhythm.glance)
 
     def _round(self) -> Round | None:
         """Make one bundle; None if nothing came of it."""
         self._handled, self._archived, self._under_way, self._problems = {}, [], set(), 0
         wishes = self.wishes()
+        self._bordereau = wishes.bordereau
         with self.open_run() as run, self.desk.journal() as journal:
             self._require_intact(run.latest_uri)
 
@@ -117,8 +121,7 @@ class Watch:
             ) as opened:
                 opened.counted.start(0)
                 opened.batch.digitise(self._works(run, opened))
-                counts = opened.batch.counts
-            result = finish(run, counts, self.progress)
+            result = finish(run, opened, self.progress)
             self._require_intact(run.latest_uri)
             done = self._put_away(journal)
         found = result.uri or done or self._problems or result.findings

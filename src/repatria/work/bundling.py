@@ -25,7 +25,7 @@ from typing import Self
 from repatria.bundle import layout
 from repatria.bundle.names import MemberNames
 from repatria.bundle.reader import Bundle
-from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
+from repatria.bundle.rows import DescriptionRow, DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.bundle.statement import DatasetFacts, FindingEntry, SourceFacts
 from repatria.bundle.volume import DEFAULT_VOLUME_SIZE, VolumeBuilder
 from repatria.bundle.writer import BundleWriter
@@ -252,6 +252,7 @@ class BundleRun:
         *,
         documents: Sequence[DocumentRow] = (),
         pages: Sequence[PageRow] = (),
+        descriptions: Sequence[DescriptionRow] = (),
         last: bool = False,
         part: ObjectPart | None = None,
     ) -> int:
@@ -261,7 +262,18 @@ class BundleRun:
         bundle's last. A lost link is waited for as long as patience lasts, then StoppedError (8); a target that
         refuses, is full, or does not keep what it is given is a StoreError (5). What was stored before is safe then.
         """
-        return self.send(self.seal(volume, objects, members, documents=documents, pages=pages, last=last, part=part))
+        return self.send(
+            self.seal(
+                volume,
+                objects,
+                members,
+                documents=documents,
+                pages=pages,
+                descriptions=descriptions,
+                last=last,
+                part=part,
+            )
+        )
 
     def seal(
         self,
@@ -271,13 +283,14 @@ class BundleRun:
         *,
         documents: Sequence[DocumentRow] = (),
         pages: Sequence[PageRow] = (),
+        descriptions: Sequence[DescriptionRow] = (),
         last: bool = False,
         part: ObjectPart | None = None,
     ) -> SealedVolume:
         """Seal a volume, the first half of `store`; another may be filled while `send` is at the other half."""
         sealed = volume.seal(last=last)
         self._buffers.give(volume.memory)
-        return SealedVolume.of(volume.number, sealed, VolumeContent(objects, members, documents, pages), part)
+        return SealedVolume.of(volume.number, sealed, VolumeContent(objects, members, documents, pages, descriptions), part)
 
     def send(self, volume: SealedVolume) -> int:
         """Put a volume and read it back, the second half of `store`. Volumes that share an object: in their order."""

@@ -156,6 +156,7 @@ class Publisher:
             tombstones=buried,
             documents=(row for content in unfinished.contents(covered) for row in content.documents()),
             pages=(row for content in unfinished.contents(covered) for row in content.pages()),
+            descriptions=(row for content in unfinished.contents(covered) for row in content.descriptions()),
         )
 
     def _checkpoint(self, indexes: tuple[IndexEntry, ...], numbers: NextNumbers) -> bytes:

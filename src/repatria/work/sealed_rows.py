@@ -8,9 +8,9 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final, Generic, TypeVar
 
-from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
+from repatria.bundle.rows import DescriptionRow, DocumentRow, MemberRow, ObjectRow, PageRow
 
-_Row = TypeVar("_Row", ObjectRow, MemberRow, DocumentRow, PageRow)
+_Row = TypeVar("_Row", ObjectRow, MemberRow, DocumentRow, PageRow, DescriptionRow)
 _ROWS_AT_ONCE: Final = 1_000
 """Rows in a line of JSON: so many are in memory more than once."""
 _LENGTH: Final = 8
@@ -37,8 +37,8 @@ class _Table(Generic[_Row]):
         return b"".join((*parts, pressing.flush())), size
 
     def unpack(self, packed: bytes) -> Iterator[_Row]:
-        """Yield the rows that `pack` packed."""
-        for line in zlib.decompress(packed).splitlines():
+        """Yield the rows that `pack` packed; of no bytes at all, none."""
+        for line in zlib.decompress(packed).splitlines() if packed else ():
             for values in json.loads(line):
                 for place in self._bytes:
                     values[place] = bytes.fromhex(values[place])
@@ -47,6 +47,7 @@ class _Table(Generic[_Row]):
 
 _OBJECTS, _MEMBERS = _Table(ObjectRow), _Table(MemberRow)
 _DOCUMENTS, _PAGES = _Table(DocumentRow), _Table(PageRow)
+_DESCRIPTIONS = _Table(DescriptionRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class VolumeContent:
     members: Sequence[MemberRow] = ()
     documents: Sequence[DocumentRow] = ()
     pages: Sequence[PageRow] = ()
+    descriptions: Sequence[DescriptionRow] = ()
 
     def pack(self) -> "PackedContent":
         """Return the rows as bytes; they hold names, so they are sealed before they go anywhere."""
@@ -66,6 +68,7 @@ class VolumeContent:
             _MEMBERS.pack(self.members),
             _DOCUMENTS.pack(self.documents),
             _PAGES.pack(self.pages),
+            _DESCRIPTIONS.pack(self.descriptions),
         )
         parts = [sum(size for _packed, size in tables).to_bytes(_LENGTH)]
         for packed, _size in tables:
@@ -84,6 +87,7 @@ class VolumeContent:
             self.members,
             [row for row in self.documents if row.number not in given_up],
             [row for row in self.pages if row.document not in given_up],
+            self.descriptions,
         )
 
 
@@ -114,9 +118,19 @@ class PackedContent:
         """Yield the pages."""
         return _PAGES.unpack(self._table(3))
 
+    def descriptions(self) -> Iterator[DescriptionRow]:
+        """Yield the descriptions; rows packed before there were any hold none."""
+        return _DESCRIPTIONS.unpack(self._table(4))
+
     def unpack(self) -> VolumeContent:
         """Return everything."""
-        return VolumeContent(list(self.objects()), list(self.members()), list(self.documents()), list(self.pages()))
+        return VolumeContent(
+            list(self.objects()),
+            list(self.members()),
+            list(self.documents()),
+            list(self.pages()),
+            list(self.descriptions()),
+        )
 
     def _table(self, wanted: int) -> bytes:
         start = _LENGTH

@@ -1,0 +1,99 @@
+"""Keeping a bordereau in the archive that it describes: the file as it was given, and its new or corrected rows.
+
+A bordereau that comes after the scans, or is corrected, makes a bundle of the chain like any other: nothing is read
+anew, and what was said before stays provable.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from repatria.bundle.rows import DescriptionRow
+from repatria.crypt.keyed import KeyedHash
+from repatria.model import Object
+from repatria.ocr.bordereau import Bordereau, Entry
+from repatria.ocr.description import described
+from repatria.ocr.document_rows import description_row
+from repatria.ocr.shelving import Shelving, version_of
+from repatria.work.bundling import BundleRun
+from repatria.work.journal import MARK_LENGTH
+from repatria.work.state import write_whole
+
+FOLDER = "bordereaux/"
+"""Where bordereaux lie among an archive's objects."""
+FILE_NAME = "rows.seen"
+_RECORD = 2 * MARK_LENGTH
+
+
+class SeenRows:
+    """Which rows of bordereaux the archive holds, as they are now: keyed hashes in the dataset's state folder.
+
+    It saves room only: a row that it wrongly lacks goes into the archive once more.
+    """
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self._file = folder / FILE_NAME
+        self._mark = KeyedHash(key, b"bordereau row", MARK_LENGTH)
+        kept = b""
+        with suppress(FileNotFoundError):
+            kept = self._file.read_bytes()
+        self._rows = {
+            kept[start : start + MARK_LENGTH]: kept[start + MARK_LENGTH : start + _RECORD]
+            for start in range(0, len(kept), _RECORD)
+        }
+
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether the archive says of a folder what this row says."""
+        folder, said = self._record(entry)
+        return self._rows.get(folder) == said
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Remember rows that stand in a finished bundle."""
+        self._rows |= dict(map(self._record, entries))
+        write_whole(self._file, b"".join(folder + said for folder, said in self._rows.items()))
+
+    def _record(self, entry: Entry) -> tuple[bytes, bytes]:
+        said = f"said\x00{described(entry.description)}"
+        return self._mark(entry.key.encode()), self._mark(said.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(slots=True)
+class BordereauKeeper:
+    """Brings a bordereau into the bundle in the making, if it says anything that the archive does not hold yet."""
+
+    run: BundleRun
+    bordereau: Bordereau | None
+    seen: SeenRows
+    fresh: tuple[Entry, ...] = field(init=False)
+    """The rows that are new, or were corrected."""
+
+    def __post_init__(self) -> None:
+        """Compare the bordereau with what the archive holds."""
+        entries = self.bordereau.entries if self.bordereau is not None else ()
+        is_known = self.bordereau is not None and self.run.known(self._path) is not None
+        self.fresh = tuple(entry for entry in entries if not (is_known and self.seen.holds(entry)))
+
+    def keep(self, shelving: Shelving) -> None:
+        """Put the file and its fresh rows into a volume, unless the bundle in the making has them already."""
+        if self.bordereau is None or not self.fresh:
+            return
+        data, catalogue = self.bordereau.data, self.run.catalogue
+        version = version_of(hashlib.sha256(data).digest())
+        told = Object(self._path, len(data), version=version, mode=0o644, content_type="text/csv")
+        if catalogue.taken(told.path) is None or not catalogue.unchanged(told):
+            shelving.describe(told, data, list(self._rows()))
+
+    def finished(self) -> None:
+        """Note that the bundle is finished."""
+        if self.fresh:
+            self.seen.add(self.fresh)
+
+    @property
+    def _path(self) -> str:
+        return f"{FOLDER}{self.bordereau.name}" if self.bordereau is not None else ""
+
+    def _rows(self) -> Iterator[DescriptionRow]:
+        for entry in self.fresh:
+            yield description_row(self.run.next_document_number(), entry)
