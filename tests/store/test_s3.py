@@ -5,16 +5,12 @@ import hashlib
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +34,7 @@ from repatria.store.s3_listing import checksum_of
 from repatria.store.s3_refusals import of_reply
 from repatria.store.s3_service import AWS, service_of
 from tests.servers import ACCESS_KEY, BUCKET, SECRET_KEY, CuttingProxy, Server
+from tests.store.certificates import certificate_for
 
 
 @pytest.fixture
@@ -428,28 +425,3 @@ def _profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name, value in aws_environment(tmp_path).items():
         monkeypatch.setenv(name, value)
-
-
-def certificate_for(host: str, folder: Path, days: int) -> Path:
-    """Write a certificate signed by itself, with its key; valid for some days, or no longer since some days."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=30))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "certificate.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    return file
