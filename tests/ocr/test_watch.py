@@ -19,8 +19,11 @@ from repatria.errors import FindingsError, FullError, StoppedError, UsageError
 from repatria.model import Object
 from repatria.ocr.batch import Wishes
 from repatria.ocr.bordereau import parse_bordereau
+from repatria.ocr.memory import SharedBytes
+from repatria.ocr.page import Form, PageTask, Side
 from repatria.ocr.share import EMPTY_SETTLE, Arrivals, Share, note_of
 from repatria.ocr.watch import Round, Watch
+from repatria.ocr.words import PageText
 from repatria.work.stop import Reason, StopSignal
 from tests.ocr.archives import Archive
 from tests.ocr.making import CRASHES, FAKE, encoded, write_scans
@@ -64,6 +67,20 @@ def test_scans_leave_the_inbox_once_their_bundle_is_verified(archive: Archive, s
     assert tree(share) == ["done/3F12/a.tif", "done/3F12/b.tif"]
     assert archive.read("originals/3F12/a.tif") == scan(500)
     assert sorted(row.cote for row in archive.documents()) == ["3F12/a", "3F12/b"]
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_pages_read_before_are_kept_as_long_as_scans_wait(archive: Archive, share: Share, waiting: bool) -> None:
+    """The first round after a kill ends before what lies in the inbox is known to be whole."""
+    page = PageTask(SharedBytes.of(b""), Form.IMAGE, 1, 0, FAKE)
+    side = Side(PageText(1, 10, 10, 72.0))
+    with archive.desk.journal() as journal:
+        journal.keep(b"scan", page, (side,))
+    if waiting:
+        drop(share, a__tif=scan(500))
+    assert watch_of(archive, replace(QUICK, settle=60))._round() is None
+    with archive.desk.journal() as journal:
+        assert journal.known(b"scan", page) == ((side,) if waiting else ())
 
 
 def test_a_bundle_closes_after_so_many_pages_and_another_begins(archive: Archive, share: Share) -> None:

@@ -65,6 +65,7 @@ def digitise(
         works = [work for scan in scans if opened.batch.is_to_read(work := Work(scan, placed[scan.path]))]
         opened.counted.start(len(works))
         opened.batch.digitise(works)
+        journal.forget_all()  # every scan was listed: nothing waits
     result = finish(run, opened, progress)
     if wishes.bordereau is not None:
         paths = [scan.path for scan in scans]
@@ -137,7 +138,6 @@ def open_batch(
         seen = SeenScans(desk.folder / SEEN_FILE, run.catalogue)
         keeper = BordereauKeeper(run, wishes.bordereau, SeenRows(desk.folder, desk.key))
         yield OpenedBatch(Batch(run, wishes, reader, seen, keeper, patience, taken), seen, keeper, counted)
-        journal.forget_all()
 
 
 class Counted:

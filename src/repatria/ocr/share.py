@@ -151,8 +151,7 @@ class Arrivals:
 
     def whole(self) -> list[Scan]:
         """Return the files that are whole, by folder and name."""
-        listed = list_scans([self.source])
-        scans = [scan for scan in listed if scan.object.kind is ObjectKind.FILE and not _NOTE.search(scan.path)]
+        scans = self._listed()
         now, before = self.clock(), self._seen
         self._seen = {}
         for scan in scans:
@@ -161,6 +160,14 @@ class Arrivals:
         found = [scan for scan in scans if self._is_whole(scan, now)]
         self._whole = {scan.path: scan.object.version for scan in found}
         return found
+
+    def is_empty(self) -> bool:
+        """Tell whether there are no scans at all, whole or not."""
+        return not self._listed()
+
+    def _listed(self) -> list[Scan]:
+        listed = list_scans([self.source])
+        return [scan for scan in listed if scan.object.kind is ObjectKind.FILE and not _NOTE.search(scan.path)]
 
     def _is_whole(self, scan: Scan, now: float) -> bool:
         told = scan.object

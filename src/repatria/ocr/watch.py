@@ -124,6 +124,8 @@ class Watch:
             result = finish(run, opened, self.progress)
             self._require_intact(run.latest_uri)
             done = self._put_away(journal)
+            if self._arrivals.is_empty():
+                journal.forget_all()
         found = result.uri or done or self._problems or result.findings
         return Round(result, done, self._problems) if found else None
 
