@@ -61,6 +61,7 @@ def described(scans: Sequence[str], settings: "Settings", given: Given, *, watch
     from repatria.cli.context import find_manifest, open_target
     from repatria.crypt.recipient import load_recipients
     from repatria.migrate.facts import dataset_facts
+    from repatria.ocr.naming import named_by_folders
     from repatria.source.objects import open_sources
 
     if len(scans) > 1 or Path(scans[0]).is_dir():
@@ -77,7 +78,9 @@ def described(scans: Sequence[str], settings: "Settings", given: Given, *, watch
     share = _share_of(manifest) if watched else None
     return Archive(
         facts=dataset_facts(manifest),
-        sources=[share.source()] if share is not None else open_sources(manifest),
+        sources=[share.source()]
+        if share is not None
+        else named_by_folders(open_sources(manifest), [source.uri for source in manifest.sources]),
         share=share,
         open_target=lambda: open_target(manifest),
         recipients=load_recipients(manifest.encryption.recipients, manifest.file.parent),

@@ -11,6 +11,7 @@ from repatria.ocr.bordereau import Entry
 from repatria.ocr.hands import PageHands, cluster_hands, local_hands
 from repatria.ocr.intake import list_scans, shelves
 from repatria.ocr.keeping import BordereauKeeper, SeenRows
+from repatria.ocr.naming import NamedFolder
 from repatria.ocr.page_journal import PageJournal
 from repatria.ocr.reading import Reader
 from repatria.ocr.reconciling import reconcile
@@ -60,7 +61,7 @@ def digitise(
     """
     patience = patience or Patience()
     with desk.journal() as journal, open_batch(run, wishes, desk, journal, patience, progress=progress) as opened:
-        scans = list_scans(sources)
+        scans = list_scans(_as_begun(run, sources))
         placed = shelves(scans, lambda path: run.known(path) is not None)
         works = [work for scan in scans if opened.batch.is_to_read(work := Work(scan, placed[scan.path]))]
         opened.counted.start(len(works))
@@ -161,6 +162,16 @@ class Counted:
         """Count the pages of a scan beyond its first."""
         self._total += pages - 1
         self.progress.total(self._total)
+
+
+def _as_begun(run: BundleRun, sources: Sequence[ObjectSource]) -> list[ObjectSource]:
+    """Return the sources, their scans under the names that the archive has for them."""
+    if not run.catalogue.standing().objects:
+        return list(sources)
+    return [
+        source.as_begun(lambda path: run.known(path) is not None) if isinstance(source, NamedFolder) else source
+        for source in sources
+    ]
 
 
 def _archived(seen: SeenScans) -> Callable[[Entry], bool]:
