@@ -1,10 +1,13 @@
 """`status`: what is safe while a copy runs, what is really next, and an end without words."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from repatria.errors import UnreachableError
+from repatria.store.local import LocalStore
 from repatria.work.lock import dataset_lock
 from repatria.work.state import StateFolder
 from tests.cli.making import code, make_site
@@ -82,3 +85,38 @@ def test_following_ends_without_words(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr("repatria.cli.status.time.sleep", interrupted)
     assert code("status", "--follow") == 130
     assert capsys.readouterr().err == ""
+
+
+def test_a_dataset_of_which_the_state_is_lost_is_to_be_adopted(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert standing(capsys, "d.toml")["next"] == "repatria copy d", "nothing lies there yet"
+    code("copy", "d.toml", "-q")
+    shutil.rmtree(site / "state")
+    found = standing(capsys, "d.toml")
+    assert (found["lost"], found["next"]) == (True, "repatria adopt d")
+    assert code("status", "d.toml") == 0
+    assert "1 bundle at the target, of which nothing is known here" in " ".join(capsys.readouterr().out.split())
+    assert code("adopt", "d", "-i", "key") == 0
+    found = standing(capsys)
+    assert (found["lost"], found["next"]) == (False, "repatria verify d")
+
+
+def test_a_journal_that_is_gone_is_missed_without_asking_the_target(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code("copy", "d.toml", "-q")
+    (site / "state/datasets/d/journal.db").unlink()
+    (site / "vault").rename(site / "moved")
+    found = standing(capsys)
+    assert (found["lost"], found["next"]) == (True, "repatria adopt d")
+
+
+@pytest.mark.usefixtures("site")
+def test_a_target_that_cannot_be_asked_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_asked: object, **_more: object) -> None:
+        raise UnreachableError("The vault is away.")
+
+    monkeypatch.setattr(LocalStore, "list", away)
+    assert code("status", "d.toml") == 0
+    assert "The vault is away." in capsys.readouterr().err

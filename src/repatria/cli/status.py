@@ -34,7 +34,7 @@ def _register_status(app: typer.Typer) -> None:
     ) -> int:
         try:
             while True:
-                _show(out, _standings(manifests or []))
+                _show(out, _standings(out, manifests or []))
                 if not follow:
                     return 0
                 time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -82,7 +82,8 @@ def _register_log(app: typer.Typer) -> None:
         return 1
 
 
-def _standings(arguments: Sequence[str]) -> "list[DatasetStanding]":
+def _standings(out: Output, arguments: Sequence[str]) -> "list[DatasetStanding]":
+    """Return how datasets stand; of one that is named and of which nothing is known here, its target is asked."""
     from repatria.cli.context import current_settings, find_manifest
     from repatria.cli.places import remembered_datasets
     from repatria.work.overview import last_runs, standing_of
@@ -91,11 +92,34 @@ def _standings(arguments: Sequence[str]) -> "list[DatasetStanding]":
     settings = current_settings()
     state = StateFolder(settings.state)
     known, runs = {*state.datasets(), *remembered_datasets(settings.state)}, last_runs(state)
-    if arguments:
-        names = [each if each in known else find_manifest(each, settings).id for each in arguments]
-    else:
-        names = sorted(known)
-    return [standing_of(state, name, runs.get(name)) for name in dict.fromkeys(names)]
+    if not arguments:
+        return [standing_of(state, name, runs.get(name)) for name in sorted(known)]
+    names = [each if each in known else find_manifest(each, settings).id for each in arguments]
+    found = [standing_of(state, name, runs.get(name)) for name in dict.fromkeys(names)]
+    return [each if each.has_journal or each.holder else _seen_at_target(out, each) for each in found]
+
+
+def _seen_at_target(out: Output, standing: "DatasetStanding") -> "DatasetStanding":
+    """Return the same with what lies at the target; a target that cannot be asked is told, and no error here."""
+    from contextlib import closing
+    from dataclasses import replace
+
+    from repatria.bundle.files import list_bundles
+    from repatria.cli.context import current_settings
+    from repatria.cli.places import remembered
+    from repatria.errors import StoreError
+    from repatria.store.registry import open_store
+
+    place = remembered(current_settings().state, standing.dataset)
+    if place is None:
+        return standing
+    try:
+        with closing(open_store(place.uri, endpoint=place.endpoint, profile=place.profile)) as target:
+            bundles = list_bundles(target, standing.dataset)
+    except StoreError as error:
+        out.warn(error.message)
+        return standing
+    return replace(standing, at_target=len(bundles.finished) + len(bundles.unfinished))
 
 
 def _show(out: Output, found: "Sequence[DatasetStanding]") -> None:
@@ -145,6 +169,7 @@ def _fields(standing: "DatasetStanding") -> dict[str, object]:
         },
         "verified": standing.verified,
         "damaged": standing.runs.damaged,
+        "lost": standing.is_lost,
         "holder": holder and {"user": holder.user, "host": holder.host, "pid": holder.pid, "since": holder.since},
         "next": _next(standing),
     }
@@ -159,11 +184,23 @@ def _work(standing: "DatasetStanding") -> str:
         return f"{told}, {_safe(unfinished)}" if unfinished else told
     if unfinished is not None:
         return _("interrupted, {safe}").format(safe=_safe(unfinished))
+    if standing.is_lost:
+        return _lost(standing)
     if standing.runs.damaged:
         return ngettext("{count} file damaged", "{count} files damaged", standing.runs.damaged).format(
             count=standing.runs.damaged
         )
     return _("verified on {date}").format(date=standing.verified[:10]) if standing.verified else ""
+
+
+def _lost(standing: "DatasetStanding") -> str:
+    if standing.at_target is None:
+        return _("copied before, and nothing is known of it here any more")
+    return ngettext(
+        "{count} bundle at the target, of which nothing is known here",
+        "{count} bundles at the target, of which nothing is known here",
+        standing.at_target,
+    ).format(count=standing.at_target)
 
 
 def _safe(work: "UnfinishedWork") -> str:
@@ -180,6 +217,8 @@ def _next(standing: "DatasetStanding") -> str | None:
         return "repatria status --follow"
     if standing.bundle is not None and standing.unfinished is None:
         return None if standing.verified else _verify_or_repair(standing)
+    if standing.is_lost:
+        return f"repatria adopt {standing.dataset}"
     return _command_again(standing)
 
 
@@ -227,6 +266,15 @@ def _sentence(found: "Sequence[DatasetStanding]") -> str:
                 "{count} interrupted, and go on when their commands are run again",
                 waiting,
             ).format(count=waiting)
+        )
+    lost = sum(each.is_lost for each in found)
+    if lost:
+        parts.append(
+            ngettext(
+                "{count} that this machine no longer knows, and takes over with `repatria adopt`",
+                "{count} that this machine no longer knows, and takes over with `repatria adopt`",
+                lost,
+            ).format(count=lost)
         )
     return ", ".join(parts) + ". " + _safety(sum(each.runs.damaged for each in found))
 

@@ -33,6 +33,8 @@ class LastRuns:
 
     made_by: str | None = None
     """The command that wrote to it last: `copy` or `ocr`."""
+    worked: bool = False
+    """Whether such a command ever came as far as to have something that a journal tells of."""
     verified: str | None = None
     """When it was last verified and found intact: RFC 3339, UTC."""
     damaged: int = 0
@@ -43,6 +45,10 @@ class LastRuns:
     """Damaged bundles of which all that still stands was sent again, from here, and when (RFC 3339)."""
 
 
+_LEAVE_A_JOURNAL = {0, 1, 8}
+"""Codes of runs that came to their end, or to a stop."""
+
+
 def last_runs(state: StateFolder) -> dict[str, LastRuns]:
     """Return what the audit log tells of each dataset; a line that was altered tells nothing."""
     found: dict[str, LastRuns] = {}
@@ -51,7 +57,12 @@ def last_runs(state: StateFolder) -> dict[str, LastRuns]:
         dataset = str(fields.get("dataset", ""))
         known = found.get(dataset, LastRuns())
         if fields.get("command") in {"copy", "ocr"}:
-            found[dataset] = replace(known, made_by=str(fields["command"]), repaired=_repaired(known, line))
+            found[dataset] = replace(
+                known,
+                made_by=str(fields["command"]),
+                worked=known.worked or fields.get("code") in _LEAVE_A_JOURNAL,
+                repaired=_repaired(known, line),
+            )
         elif fields.get("command") == "verify" and line.intact and "code" in fields:
             found[dataset] = _after_verification(known, fields)
     return found
@@ -93,6 +104,14 @@ class DatasetStanding:
     holder: Holder | None = None
     """Who works on it at this moment."""
     runs: LastRuns = field(default_factory=LastRuns)
+    has_journal: bool = True
+    at_target: int | None = None
+    """Bundles that lie at its target, finished or not; None if nobody looked."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether bundles were made of which nothing is known here any more: the state folder is gone, or another."""
+        return not self.has_journal and self.holder is None and (self.runs.worked or bool(self.at_target))
 
     @property
     def verified(self) -> str | None:
@@ -107,7 +126,7 @@ def standing_of(state: StateFolder, dataset_id: str, runs: LastRuns | None = Non
     holder = lock_holder(state, dataset_id)
     folder = state.path / "datasets" / dataset_id
     if not (folder / FILE_NAME).is_file():
-        return DatasetStanding(dataset_id, holder=holder, runs=runs)
+        return DatasetStanding(dataset_id, holder=holder, runs=runs, has_journal=False)
     journal = Journal(folder, state.key(), read_only=True)
     try:
         return DatasetStanding(
