@@ -4,7 +4,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from repatria.cli.context import open_place, resolved_uri
-from repatria.cli.output import FINDING_WORDS, Output
+from repatria.cli.finding_counts import counted
+from repatria.cli.output import Output
 from repatria.cli.places import remembered
 from repatria.cli.progress import shown_progress
 from repatria.cli.quantity import number_text, size_text
@@ -114,7 +115,7 @@ def verify_bag(out: Output, store: "Store", argument: str) -> int:
 
 
 def _sentence(result: "BagResult", name: str, kinds: "Counter[str]") -> str:
-    counts = ", ".join(f"{number_text(count)} {_(FINDING_WORDS[kind])}" for kind, count in kinds.items())
+    counts = counted(kinds)
     if result.code == 3:
         return _("NOT VERIFIED: {bag}: {counts}; the rest is whole.").format(bag=name, counts=counts)
     if result.code != 0:

@@ -10,6 +10,7 @@ import typer
 
 from repatria.cli.chains import BundleArgument, EndpointOption, OnlyOption, ProfileOption, trust_of
 from repatria.cli.damage import damage_advice, damage_facts
+from repatria.cli.finding_counts import counted
 from repatria.cli.frame import command
 from repatria.cli.output import FINDING_WORDS, Column, Output
 from repatria.cli.progress import shown_progress
@@ -151,8 +152,7 @@ def _word(verdicts: "list[Verdict]") -> str:
     """Return the result of one bundle in words: `intact`, `2 altered, 1 missing`."""
     if not verdicts:
         return _(FINDING_WORDS["intact"])
-    counts = Counter(each.finding.kind for each in verdicts)
-    return ", ".join(f"{number_text(count)} {_(FINDING_WORDS[kind])}" for kind, count in counts.items())
+    return counted(Counter(each.finding.kind for each in verdicts))
 
 
 @dataclass(slots=True)
