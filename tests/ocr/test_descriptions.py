@@ -1,7 +1,9 @@
 """What the archivist said last counts: a bordereau that comes late, or again, describes what is there."""
 
+import io
 from pathlib import Path
 
+import pypdf
 import pytest
 
 from repatria.bundle.rows import DocumentRow
@@ -146,6 +148,17 @@ def test_what_a_separator_sheet_told_is_described_by_the_row_of_its_cote(tmp_pat
     digitise(archive, None)
     digitise(archive, FIRST)
     assert sorted(title or "" for title in titles(archive).values()) == ["Maternité de Khombole", "Rougeole"]
+
+
+def test_a_pdf_bears_the_intitule_and_without_one_the_name_of_its_scan(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    pile = stack(separator("3 F 13"), plain(200), separator("3 F 99"), plain(210))
+    write_scans(tmp_path / "boite" / "3F12", lettre__png=encoded(plain(220)), pile__tif=pile)
+    digitise(archive, FIRST)
+    assert [
+        pypdf.PdfReader(io.BytesIO(archive.read(f"pdf/boite/3F12/{name}.pdf"))).metadata["/Title"]  # type: ignore[index]  # it has metadata
+        for name in ("lettre", "pile.tif/document-001", "pile.tif/document-002")
+    ] == ["Maternité de Khombole", "Rougeole", "pile"]
 
 
 def test_a_machine_that_forgot_says_it_once_more_and_no_more(archive: Archive) -> None:

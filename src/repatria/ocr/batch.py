@@ -118,8 +118,8 @@ class Batch:
     ) -> None:
         self._run = run
         self._wishes = wishes
-        self._reader = reader
         self._describer = Describer(reader.journal, wishes.bordereau)
+        self._reader = replace(reader, entitled=self._describer.entitled)
         self._seen = seen
         self._keeper = keeper
         self._patience = patience

@@ -32,6 +32,14 @@ class Describer:
             for document in read.documents
         )
 
+    def entitled(self, path: str, cote: str) -> str:
+        """Return the intitulé of a scan, or of the cote that a sheet in it told; safe from several threads.
+
+        Sheets that were scanned as files of their own are not heeded: they may not be read yet.
+        """
+        description = self._description(path, cote)
+        return description.title if description else ""
+
     def has_rows(self, descriptions: tuple[Description | None, ...]) -> bool:
         """Tell whether the bordereau has a row for each of these."""
         bordereau = self.bordereau

@@ -25,6 +25,7 @@ class DocumentTask:
     file_name: str
     """The scan's own name, with its extension."""
     title: str
+    """Of a PDF that is made of pictures; one that came in keeps its own."""
     languages: tuple[str, ...]
     engine: str
     """Name of what read the pages."""

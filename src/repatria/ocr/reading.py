@@ -9,7 +9,7 @@ from repatria.i18n import _
 from repatria.ocr.document import Derived, DocumentTask, derive
 from repatria.ocr.engine import EngineChoice
 from repatria.ocr.hands import LocalHands, PageHands, PageWork
-from repatria.ocr.intake import Inspection, Shelf, inspect
+from repatria.ocr.intake import ORIGINALS, Inspection, Shelf, inspect
 from repatria.ocr.isolation import Ending, IsolationError
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.page import PageTask, ReadPage, Side, picture_page, read_page
@@ -81,6 +81,8 @@ class Reader:
     """Read pages of PDFs though they have a good text of their own."""
     split: bool = False
     """Read a spread as two pages."""
+    entitled: Callable[[str, str], str] = lambda _path, _cote: ""
+    """Returns the intitulé of a scan at a path, or of the cote that a sheet in it told; empty if none is known."""
     inspected: Callable[[int], None] = lambda _pages: None
     """Told how many pages a scan has, once that is known."""
     advanced: Callable[[int], None] = lambda _pages: None
@@ -159,11 +161,20 @@ class Reader:
         whole = len(parts) == 1 and len(worked) == len(parts[0].pages) == len(inspection.frames)
         for number, part in enumerate(parts, 1):
             place = shelf if len(parts) == 1 else shelf.document(number)
-            derived = self._derive(shared, inspection, part.pages, place, whole=whole)
+            told = part.separator.cote if part.separator is not None else ""
+            title = self.entitled(shelf.original.removeprefix(ORIGINALS), told) or place.title
+            derived = self._derive(shared, inspection, part.pages, place, title, whole=whole)
             yield ReadDocument(place, tuple(page.text for page in part.pages), derived, part.separator)
 
     def _derive(
-        self, shared: SharedBytes, inspection: Inspection, pages: tuple[ReadPage, ...], shelf: Shelf, *, whole: bool
+        self,
+        shared: SharedBytes,
+        inspection: Inspection,
+        pages: tuple[ReadPage, ...],
+        shelf: Shelf,
+        title: str,
+        *,
+        whole: bool,
     ) -> Derived:
         task = DocumentTask(
             scan=shared,
@@ -171,7 +182,7 @@ class Reader:
             pages=pages,
             whole=whole,
             file_name=shelf.file_name,
-            title=shelf.title,
+            title=title,
             languages=self.engine.languages,
             engine=self.engine.version,
             made=datetime.now(UTC),
