@@ -113,3 +113,20 @@ def test_a_bandwidth_is_kept_within_three_percent_over_any_minute(rclone_s3: Ser
     allowed = 60 * 6_000_000 / 8
     minutes = [later - earlier for begun, earlier in marks for moment, later in marks if 59.7 <= moment - begun <= 60]
     assert 0.97 * allowed <= max(minutes) <= 1.03 * allowed
+
+
+@pytest.mark.soak
+def test_a_manifest_that_is_changed_is_heeded_while_the_copy_runs(near: Site) -> None:
+    """At first it would take 25 minutes; the manifest is read again every half minute."""
+    manifest = near.folder / "d.toml"
+    with manifest.open("a") as file:
+        file.write('bandwidth = "128kbit"\n')
+    begun = time.monotonic()
+    with near.start("copy", "d.toml") as process:
+        time.sleep(5)
+        assert process.poll() is None
+        manifest.write_text(manifest.read_text().replace("128kbit", "400mbit"))
+        _out, said = process.communicate(timeout=150)
+    assert process.returncode == 0, said
+    assert time.monotonic() - begun < 60 + 30
+    assert near.run("verify", "d", "--deep", "-i", "key").code == 0
