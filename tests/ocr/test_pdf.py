@@ -20,7 +20,7 @@ from repatria.ocr.pdf_input import opened_page
 from repatria.ocr.pdf_layered import layered_pdf
 from repatria.ocr.picture import decoded, picture_of
 from repatria.ocr.text_layer import ToUserSpace, operators
-from repatria.ocr.words import Box, PageText
+from repatria.ocr.words import Box, PageText, Word
 from tests.ocr.making import encoded, page, word
 
 MADE = datetime(2024, 1, 30, 8, 0, tzinfo=UTC)
@@ -70,14 +70,14 @@ def assert_words_lie_where_they_are_seen(pdf: bytes, text: PageText, index: int 
 
 
 @pytest.mark.parametrize(
-    ("form", "mode", "filter_name"),
-    [("JPEG", "RGB", "/DCTDecode"), ("TIFF", "1", "/CCITTFaxDecode"), ("PNG", "L", "/FlateDecode")],
+    ("form", "mode", "filters"),
+    [("JPEG", "RGB", "/DCTDecode"), ("TIFF", "1", ["/FlateDecode", "/CCITTFaxDecode"]), ("PNG", "L", "/FlateDecode")],
 )
-def test_a_page_is_its_picture_and_its_words(form: str, mode: str, filter_name: str) -> None:
+def test_a_page_is_its_picture_and_its_words(form: str, mode: str, filters: str | list[str]) -> None:
     made = pdf_of((page_text(), picture(form, mode)))
     reader = PdfReader(io.BytesIO(made))
     image = reader.pages[0]["/Resources"]["/XObject"]["/Picture"]  # type: ignore[index]  # pypdf's objects are untyped
-    assert image["/Filter"] == filter_name
+    assert image["/Filter"] == filters
     assert float(reader.pages[0].mediabox.width) == pytest.approx(1240 * 72 / 150)
     assert_words_lie_where_they_are_seen(made, page_text())
 
@@ -122,10 +122,10 @@ def test_no_word_refers_to_glyph_0_and_widths_agree() -> None:
     glyphs = descendant["/CIDToGIDMap"].get_data()
     content = reader.pages[0].get_contents()
     assert content is not None
-    codes = b"".join(bytes.fromhex(shown.decode()) for shown in re.findall(rb"<([0-9a-f]+)>Tj", content.get_data()))
-    used = {int.from_bytes(codes[place : place + 2]) for place in range(0, len(codes), 2)}
-    assert used
-    assert all(glyphs[2 * code : 2 * code + 2] == b"\x00\x01" for code in used)
+    shown = b"".join(re.findall(rb"\(([^()]+)\)Tj", content.get_data()))
+    assert shown
+    assert max(shown) < 0xE0  # a byte each, which is the glyph's number
+    assert all(glyphs[2 * code : 2 * code + 2] == b"\x00\x01" for code in shown)
 
 
 def test_pages_without_words_or_picture_are_pages_all_the_same() -> None:
@@ -247,15 +247,43 @@ def test_pages_that_share_their_resources_each_keep_their_own_fonts() -> None:
 @given(st.text(min_size=1, max_size=40))
 def test_codes_and_the_map_to_unicode_are_inverse(text: str) -> None:
     codes = CharacterCodes()
-    encoded_text = codes.encode(text)
-    table = {
-        int(code, 16): bytes.fromhex(character.decode()).decode("utf-16-be", "replace")
-        for code, character in re.findall(rb"<([0-9a-f]{4})> <([0-9a-f]+)>\n", codes.to_unicode())
+    shown = [codes.encode(character) for character in text]
+    table = {bytes([code]): chr(code) for code in range(0x20, 0x7F)} | {
+        bytes.fromhex(code.decode()): bytes.fromhex(character.decode()).decode("utf-16-be", "replace")
+        for code, character in re.findall(rb"(?m)^<([0-9a-f]{2}|[0-9a-f]{4})> <([0-9a-f]{4,})>$", codes.to_unicode())
     }
-    shown = [int.from_bytes(encoded_text[place : place + 2]) for place in range(0, len(encoded_text), 2)]
-    assert 0 not in shown
     expected = [character if not 0xD800 <= ord(character) < 0xE000 else "?" for character in text]
     assert [table[code] for code in shown] == expected
+
+
+def test_readers_find_every_character_of_a_document_of_many_scripts(tmp_path: Path) -> None:
+    """As many as need codes of two bytes, more than one first byte of them."""
+    letters = [chr(code) for code in range(0x4E00, 0x4E00 + 500)]
+    words = tuple(
+        word("a\\(é)" + "".join(letters[place : place + 10]), (100, 20 * row, 700, 20 * row + 15), line=row)
+        for row, place in enumerate(range(0, len(letters), 10), 1)
+    )
+    text = page_text(height=1240, words=words)
+    made = pdf_of((text, None))
+    assert [each.text for each in opened_words(made)] == [each.text for each in words]
+    if shutil.which("pdftotext"):
+        file = tmp_path / "page.pdf"
+        file.write_bytes(made)
+        printed = subprocess.run(["pdftotext", file, "-"], check=True, capture_output=True, text=True).stdout
+        assert printed.split() == [each.text for each in words]
+
+
+def opened_words(pdf: bytes) -> tuple[Word, ...]:
+    with opened_page(pdf, 0) as opened:
+        return opened.words()
+
+
+def test_a_character_beyond_all_codes_is_left_out() -> None:
+    codes = CharacterCodes()
+    beyond = "".join(map(chr, range(0x10000, 0x10000 + 8500)))
+    assert len(codes.encode(beyond)) < 2 * 8500
+    assert codes.encode(beyond[-1]) == b""
+    assert codes.encode("a") == b"a"
 
 
 def test_the_font_is_whole() -> None:

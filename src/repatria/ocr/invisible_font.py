@@ -7,52 +7,96 @@ PDF/A-2 (ISO 19005-2, 6.2.11) wants the font embedded, widths that agree, and no
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 UNITS = 1000
 ADVANCE = 500
 ASCENT, DESCENT = 800, -200
 NAME = "RepatriaInvisible"
+CODE_MAP_NAME = "RepatriaCodes"
 _TABLE_VERSION = 0x00010000
 _GLYPHS = 2
+_FIRST_ASCII, _LAST_ASCII = 0x20, 0x7E
+_FIRST_BYTE, _BYTES = 0x7F, 0xE0 - 0x7F
+_FIRST_PAIR, _PAIRS = 0xE000, 0x2000
+_FIRST_PAIR_GLYPH = 0x100
 
 
 class CharacterCodes:
-    """Two-byte codes for the characters of one document, from 1 in order of first use."""
+    """Codes for the characters of one document: a byte for each as far as they reach, two bytes for the others.
+
+    ASCII stands for itself, the next characters have a byte in order of first use; so a word of French or Arabic takes
+    about what it takes in a text file, and deflates as well.
+    """
 
     def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
+        self._codes: dict[str, bytes] = {}
 
     def __len__(self) -> int:
+        """Return how many have a code, ASCII aside."""
         return len(self._codes)
 
     def encode(self, text: str) -> bytes:
-        """Return the codes of a text; a 65,536th different character has no code and is left out."""
-        codes = (self._codes.setdefault(character, len(self._codes) + 1) for character in text if self._fits(character))
-        return b"".join(code.to_bytes(2) for code in codes)
+        """Return the codes of a text; a character that comes when all codes are taken is left out."""
+        return b"".join(map(self._code, text))
+
+    def code_map(self) -> bytes:
+        """Return the CMap from codes to glyphs' numbers in the font (PDF 32000-1, 9.7.5): each code is its own."""
+        last = min(len(self._codes), _BYTES) + _FIRST_BYTE - 1
+        ranges = [
+            f"<{_FIRST_ASCII:02x}> <{_LAST_ASCII:02x}> {_FIRST_ASCII}",
+            f"<{_FIRST_BYTE:02x}> <{last:02x}> {_FIRST_BYTE}",
+        ]
+        pairs = len(self._codes) - _BYTES
+        # The last byte of a range may not pass 255 (Adobe TN 5014, 7.5): one range for each first byte.
+        for first in range(0, pairs, 256):
+            begin, end = _FIRST_PAIR + first, _FIRST_PAIR + min(first + 256, pairs) - 1
+            ranges.append(f"<{begin:04x}> <{end:04x}> {_FIRST_PAIR_GLYPH + first}")
+        if not self._codes:
+            del ranges[1]
+        return _character_map(CODE_MAP_NAME, "Identity", _sections("cidrange", ranges))
 
     def to_unicode(self) -> bytes:
         """Return the ToUnicode map (PDF 32000-1, 9.10.3)."""
+        ascii_range = _sections("bfrange", [f"<{_FIRST_ASCII:02x}> <{_LAST_ASCII:02x}> <{_FIRST_ASCII:04x}>"])
         entries = [
-            f"<{code:04x}> <{character.encode('utf-16-be', 'replace').hex()}>"
+            f"<{code.hex()}> <{character.encode('utf-16-be', 'replace').hex()}>"
             for character, code in self._codes.items()
         ]
-        blocks = [entries[start : start + 100] for start in range(0, len(entries), 100)]
-        body = "\n".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks)
-        return (
-            "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
-            "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
-            "/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n"
-            "1 begincodespacerange\n<0000> <ffff>\nendcodespacerange\n"
-            f"{body}\nendcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
-        ).encode("ascii")
+        return _character_map("Adobe-Identity-UCS", "UCS", ascii_range + _sections("bfchar", entries))
 
     def glyph_map(self) -> bytes:
-        """Return the CIDToGIDMap: code 0 is nothing, every other is the one empty glyph."""
-        return bytes(2) + (1).to_bytes(2) * len(self._codes)
+        """Return the CIDToGIDMap: 0 is nothing, every other is the one empty glyph."""
+        pairs = max(0, len(self._codes) - _BYTES)
+        return bytes(2) + (1).to_bytes(2) * (_FIRST_PAIR_GLYPH + pairs - 1)
 
-    def _fits(self, character: str) -> bool:
-        return character in self._codes or len(self._codes) < 0xFFFF
+    def _code(self, character: str) -> bytes:
+        if _FIRST_ASCII <= ord(character) <= _LAST_ASCII:
+            return character.encode("ascii")
+        known = self._codes.get(character)
+        if known is None:
+            number = len(self._codes)
+            if number >= _BYTES + _PAIRS:
+                return b""
+            known = bytes([_FIRST_BYTE + number]) if number < _BYTES else (_FIRST_PAIR + number - _BYTES).to_bytes(2)
+            self._codes[character] = known
+        return known
+
+
+def _sections(kind: str, entries: Sequence[str]) -> str:
+    """Return entries in sections of at most 100, as CMaps hold them."""
+    blocks = [entries[start : start + 100] for start in range(0, len(entries), 100)]
+    return "".join(f"{len(block)} begin{kind}\n" + "\n".join(block) + f"\nend{kind}\n" for block in blocks)
+
+
+def _character_map(name: str, ordering: str, sections: str) -> bytes:
+    return (
+        "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
+        f"/CIDSystemInfo << /Registry (Adobe) /Ordering ({ordering}) /Supplement 0 >> def\n"
+        f"/CMapName /{name} def\n/CMapType {2 if ordering == 'UCS' else 1} def\n"
+        "2 begincodespacerange\n<20> <df>\n<e000> <ffff>\nendcodespacerange\n"
+        f"{sections}endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
+    ).encode("ascii")
 
 
 def font_program() -> bytes:

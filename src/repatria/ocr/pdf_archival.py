@@ -12,6 +12,7 @@ from pypdf.generic import (
     ByteStringObject,
     DictionaryObject,
     IndirectObject,
+    NullObject,
     NumberObject,
     PdfObject,
     StreamObject,
@@ -102,6 +103,10 @@ def _image(picture: Picture) -> StreamObject:
         entries[name("DecodeParms")] = dictionary(
             Predictor=15, Colors=colours, BitsPerComponent=picture.bits, Columns=picture.width
         )
+    if picture.deflated:
+        for key, outer in (("Filter", name("FlateDecode")), ("DecodeParms", NullObject())):
+            if name(key) in entries:
+                entries[name(key)] = ArrayObject([outer, entries[name(key)]])
     return stream(picture.data, entries)
 
 
@@ -115,13 +120,7 @@ def _colour_space(picture: Picture) -> PdfObject:
 def _declare(writer: PdfWriter, title: str, language: str | None, made: datetime) -> None:
     """Say what the file is, alike in the document information and in XMP, and what its colours mean."""
     moment = made.strftime("D:%Y%m%d%H%M%S+00'00'")
-    writer.metadata = {
-        "/Title": title,
-        "/Creator": PRODUCER,
-        "/Producer": PRODUCER,
-        "/CreationDate": moment,
-        "/ModDate": moment,
-    }
+    writer.metadata = {"/Title": title, "/Producer": PRODUCER, "/CreationDate": moment}
     root = writer.root_object
     root[name("Metadata")] = add(writer, stream(_xmp(title, made), dictionary(Type="Metadata", Subtype="XML")))
     profile = add(writer, stream(_srgb(), dictionary(N=3), compress=True))
@@ -146,22 +145,12 @@ def _srgb() -> bytes:
 def _xmp(title: str, made: datetime) -> bytes:
     moment = made.strftime("%Y-%m-%dT%H:%M:%S+00:00")
     packet = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/">
- <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-  <rdf:Description rdf:about=""
-    xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
-    xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/">
-   <pdfaid:part>2</pdfaid:part>
-   <pdfaid:conformance>B</pdfaid:conformance>
-   <dc:format>application/pdf</dc:format>
-   <dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(title)}</rdf:li></rdf:Alt></dc:title>
-   <xmp:CreatorTool>{PRODUCER}</xmp:CreatorTool>
-   <xmp:CreateDate>{moment}</xmp:CreateDate>
-   <xmp:ModifyDate>{moment}</xmp:ModifyDate>
-   <xmp:MetadataDate>{moment}</xmp:MetadataDate>
-   <pdf:Producer>{PRODUCER}</pdf:Producer>
-  </rdf:Description>
- </rdf:RDF>
-</x:xmpmeta>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/">
+<pdfaid:part>2</pdfaid:part><pdfaid:conformance>B</pdfaid:conformance>
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(title)}</rdf:li></rdf:Alt></dc:title>
+<pdf:Producer>{PRODUCER}</pdf:Producer><xmp:CreateDate>{moment}</xmp:CreateDate>
+</rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
     return packet.encode("utf-8")

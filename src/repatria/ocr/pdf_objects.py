@@ -18,6 +18,7 @@ from pypdf.generic import (
 
 from repatria import __version__
 from repatria.ocr import invisible_font
+from repatria.ocr.pdf_file import write_pdf
 
 PRODUCER = f"Repatria {__version__}"
 
@@ -66,15 +67,13 @@ def fill_font(writer: PdfWriter, font: IndirectObject, codes: invisible_font.Cha
         Descent=descent,
         CapHeight=ascent,
         StemV=80,
-        FontFile2=add(writer, stream(program, dictionary(Length1=len(program)))),
+        FontFile2=add(writer, stream(program, dictionary(Length1=len(program)), compress=True)),
     )
     descendant = dictionary(
         Type="Font",
         Subtype="CIDFontType2",
         BaseFont=invisible_font.NAME,
-        CIDSystemInfo=dictionary(
-            Registry=TextStringObject("Adobe"), Ordering=TextStringObject("Identity"), Supplement=0
-        ),
+        CIDSystemInfo=_characters(),
         FontDescriptor=add(writer, descriptor),
         DW=invisible_font.ADVANCE,
         CIDToGIDMap=add(writer, stream(codes.glyph_map(), compress=True)),
@@ -86,18 +85,27 @@ def fill_font(writer: PdfWriter, font: IndirectObject, codes: invisible_font.Cha
             Type="Font",
             Subtype="Type0",
             BaseFont=invisible_font.NAME,
-            Encoding="Identity-H",
+            Encoding=add(writer, stream(codes.code_map(), _code_map_entries(), compress=True)),
             DescendantFonts=ArrayObject([add(writer, descendant)]),
             ToUnicode=add(writer, stream(codes.to_unicode(), compress=True)),
         )
     )
 
 
+def _code_map_entries() -> DictionaryObject:
+    return dictionary(Type="CMap", CMapName=invisible_font.CODE_MAP_NAME, CIDSystemInfo=_characters())
+
+
+def _characters() -> DictionaryObject:
+    """Return what the font and its map of codes must say alike of what numbers mean (ISO 19005-2, 6.2.11.3.1)."""
+    return dictionary(Registry=TextStringObject("Adobe"), Ordering=TextStringObject("Identity"), Supplement=0)
+
+
 def written(writer: PdfWriter) -> bytes:
     """Return the file."""
     writer.generate_file_identifiers()
     buffer = io.BytesIO()
-    writer.write(buffer)
+    write_pdf(writer, buffer)
     return buffer.getvalue()
 
 

@@ -1,6 +1,7 @@
 """The invisible words over a page: PDF operators that put each word where its picture is."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,16 @@ from repatria.ocr.words import Box, PageText, Word, hull
 FONT_NAME = "RepatriaInvisible"
 """Under which page resources hold the font."""
 _TALLEST = 1.8
-_NEAR = 0.35
+_NEAR = 0.5
 """Points: a word that begins so near to where the one before it ended needs no operator of its own to be placed."""
-_LEAST = 0.02
+_LIKE = 0.04
+"""By how much of its width a word may be shown too wide or too narrow, to save an operator."""
+_SNUG = 0.15
+"""The same, where the space behind the word then ends where the next word begins."""
+_LEAST = 0.06
 """Points of width and height below which nothing is shown: its size would be written as 0."""
+_DECIMALS = 1
+"""Of points: a tenth is a pixel at 720 dpi."""
 _INVISIBLE = 3
 
 Point = tuple[float, float]
@@ -72,23 +79,21 @@ def operators(page: PageText, to_user: ToUserSpace, codes: CharacterCodes) -> by
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Characters shown with one operator."""
+    """A word and the space behind it, shown with one operator."""
 
     encoded: bytes
-    """Two bytes a character."""
+    count: int
+    """Characters of the word."""
     size: float
     """Of the font, in user space."""
     width: float
-    """Of all characters together, in user space."""
+    """Of the word, in user space."""
+    room: float | None
+    """From where the word begins to where the next of its line does; None behind the last, where there is no space."""
     matrix: tuple[float, float, float, float]
     """Where the text runs, and where it stands up, as unit vectors."""
     origin: Point
     """Where its baseline begins, in user space."""
-
-    @property
-    def stretch(self) -> float:
-        """Per cent by which the font's advance is stretched to the run's width."""
-        return self.width / (len(self.encoded) // 2 * self.size * ADVANCE / UNITS) * 100
 
 
 class _Pen:
@@ -101,28 +106,47 @@ class _Pen:
         self._matrix: tuple[float, float, float, float] | None = None
         self._line: Point = (0.0, 0.0)
         self._end: Point = (0.0, 0.0)
-        self._size = self._stretch = ""
+        self._size = 0.0
+        self._stretch = 0
 
     def show(self, run: _Run) -> bytes:
         """Return the operators that show a run."""
         written: list[str] = []
-        size, stretch = _figure(run.size, 2), _figure(run.stretch, 1)
+        size = round(run.size, _DECIMALS)
         if size != self._size:
-            written.append(f"/{FONT_NAME} {size} Tf")
+            self._size = size
+            written.append(f"/{FONT_NAME} {_figure(size, _DECIMALS)} Tf")
+        stretch = self._stretch_of(run)
         if stretch != self._stretch:
+            self._stretch = stretch
             written.append(f"{stretch} Tz")
-        self._size, self._stretch = size, stretch
         matrix = (round(run.matrix[0], 5), round(run.matrix[1], 5), round(run.matrix[2], 5), round(run.matrix[3], 5))
         if matrix != self._matrix:
             self._matrix = matrix
-            self._line = self._end = round(run.origin[0], 2), round(run.origin[1], 2)
-            figures = (*(_figure(value, 5) for value in matrix), *(_figure(value, 2) for value in self._line))
+            self._line = self._end = round(run.origin[0], _DECIMALS), round(run.origin[1], _DECIMALS)
+            figures = (*(_figure(value, 5) for value in matrix), *(_figure(value, _DECIMALS) for value in self._line))
             written.append(f"{' '.join(figures)} Tm")
         elif math.dist(self._end, run.origin) > _NEAR:
             written.append(self._move(run.origin, matrix))
-        advance = float(stretch) / 100 * (len(run.encoded) // 2) * float(size) * ADVANCE / UNITS
+        characters = run.count + (run.room is not None)
+        advance = characters * self._advance(stretch)
         self._end = self._end[0] + advance * matrix[0], self._end[1] + advance * matrix[1]
-        return f"{' '.join([*written, f'<{run.encoded.hex()}>'])}Tj".encode("ascii")
+        return " ".join(written).encode("ascii") + _literal(run.encoded) + b"Tj"
+
+    def _advance(self, stretch: float) -> float:
+        """Return the points that a character takes."""
+        return stretch / 100 * self._size * ADVANCE / UNITS
+
+    def _stretch_of(self, run: _Run) -> int:
+        """Return the per cent by which to stretch a run: as the one before it where that does."""
+        unit = self._advance(100) / 100
+        wanted = run.width / run.count / unit
+        if run.room is not None:
+            snug = run.room / (run.count + 1) / unit
+            if abs(snug - wanted) <= _SNUG * wanted:
+                stays = (run.count + 1) * unit * abs(self._stretch - snug) <= _NEAR
+                return self._stretch if stays else max(1, round(snug))
+        return self._stretch if abs(self._stretch - wanted) <= _LIKE * wanted else max(1, round(wanted))
 
     def _move(self, origin: Point, matrix: tuple[float, float, float, float]) -> str:
         """Return the operator that begins a line elsewhere: by how far, along the text and across it."""
@@ -130,10 +154,15 @@ class _Pen:
         x, y = _between(self._line, origin)
         determinant = a * d - b * c
         along, across = (d * x - c * y) / determinant, (a * y - b * x) / determinant
-        along, across = round(along, 2), round(across, 2)
+        along, across = round(along, _DECIMALS), round(across, _DECIMALS)
         self._line = self._line[0] + along * a + across * c, self._line[1] + along * b + across * d
         self._end = self._line
-        return f"{_figure(along, 2)} {_figure(across, 2)} Td"
+        return f"{_figure(along, _DECIMALS)} {_figure(across, _DECIMALS)} Td"
+
+
+def _literal(encoded: bytes) -> bytes:
+    """Return a string of a content stream (PDF 32000-1, 7.3.4.2)."""
+    return b"(" + re.sub(rb"([()\\])", rb"\\\1", encoded) + b")"
 
 
 def _figure(value: float, decimals: int) -> str:
@@ -143,7 +172,7 @@ def _figure(value: float, decimals: int) -> str:
 
 
 def _line_runs(page: PageText, line: Sequence[Word], to_user: ToUserSpace, codes: CharacterCodes) -> Iterator[_Run]:
-    """Yield the words and the spaces between them: words of a line share top and bottom, so that selecting runs on."""
+    """Yield the words of a line: they share top and bottom, so that selecting runs on."""
     whole = hull(word.box for word in line)
     usual = median(word.box.height for word in line)
     for word, after in pairwise([*line, None]):
@@ -152,43 +181,44 @@ def _line_runs(page: PageText, line: Sequence[Word], to_user: ToUserSpace, codes
         box = Box(word.box.left, whole.top, word.box.right, whole.bottom)
         if whole.height > _TALLEST * usual:
             box = word.box
-        leftwards = _is_leftwards(word.text)
-        yield from _run(page, word.text, box, to_user, codes, leftwards=leftwards)
-        gap = _gap(word.box, after.box, box) if after else None
-        if gap:
-            yield from _run(page, " ", gap, to_user, codes, leftwards=leftwards)
+        run = _run(page, word.text, box, to_user, codes, _gap(word.box, after.box) if after else None)
+        if run is not None:
+            yield run
 
 
 def _run(
-    page: PageText, text: str, box: Box, to_user: ToUserSpace, codes: CharacterCodes, *, leftwards: bool
-) -> Iterator[_Run]:
-    """Yield the run that stretches a text over a box of the straight page; nothing where there is no room.
+    page: PageText, text: str, box: Box, to_user: ToUserSpace, codes: CharacterCodes, gap: float | None
+) -> _Run | None:
+    """Return the run that stretches a word over a box of the straight page, None where there is no room.
 
-    On a skewed page each word stays level and only its place follows the slope: readers (poppler) break a word whose
-    baseline moves by more than half a point. Arabic is shown from right to left by a mirrored matrix, characters in
-    logical order, as Tesseract's own PDFs do.
+    `gap` are the pixels to the next word. On a skewed page each word stays level and only its place follows the slope:
+    readers (poppler) break a word whose baseline moves by more than half a point. Arabic is shown from right to left by
+    a mirrored matrix, characters in logical order, as Tesseract's own PDFs do.
     """
-    encoded = codes.encode(text)
+    shown = [code for code in map(codes.encode, text) if code]
     middle_x, middle_y = page.shown_point((box.left + box.right) / 2, (box.top + box.bottom) / 2)
     baseline = middle_y + box.height * (0.5 + DESCENT / (ASCENT - DESCENT))
-    half = -box.width / 2 if leftwards else box.width / 2
+    half = -box.width / 2 if _is_leftwards(text) else box.width / 2
     origin = to_user((middle_x - half, baseline))
     along = _between(origin, to_user((middle_x + half, baseline)))
     upward = _between(origin, to_user((middle_x - half, baseline - box.height)))
     width, size = math.hypot(*along), math.hypot(*upward)
-    if encoded and width > _LEAST and size > _LEAST:
-        matrix = along[0] / width, along[1] / width, upward[0] / size, upward[1] / size
-        yield _Run(encoded, size, width, matrix, origin)
+    if not shown or width <= _LEAST or size <= _LEAST:
+        return None
+    matrix = along[0] / width, along[1] / width, upward[0] / size, upward[1] / size
+    room = None if gap is None else width * (1 + gap / box.width)
+    encoded = b"".join([*shown, b"" if room is None else codes.encode(" ")])
+    return _Run(encoded, len(shown), size, width, room, matrix, origin)
 
 
 def _between(start: Point, end: Point) -> Point:
     return end[0] - start[0], end[1] - start[1]
 
 
-def _gap(word: Box, after: Box, line: Box) -> Box | None:
-    """Return the box of the space before the next word, None where words touch or the line turns back."""
+def _gap(word: Box, after: Box) -> float:
+    """Return the pixels from a word to the next, whichever way the line runs; 0 where they touch."""
     left, right = (word.right, after.left) if after.left >= word.left else (after.right, word.left)
-    return Box(left, line.top, right, line.bottom) if right - left > 0.5 else None
+    return max(0.0, right - left)
 
 
 def _is_leftwards(text: str) -> bool:
