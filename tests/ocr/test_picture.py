@@ -172,7 +172,7 @@ def test_the_decoder_does_not_keep_the_file_open() -> None:
 
 def test_what_is_wrong_is_said_in_words_whatever_a_decoder_says() -> None:
     with (
-        pytest.raises(UnreadablePageError, match=r"The image is damaged: KeyError\."),
+        pytest.raises(UnreadablePageError, match=r"The image is damaged inside\."),
         picture.opened(encoded(MARKED, "PNG")),
     ):
         raise KeyError(320)

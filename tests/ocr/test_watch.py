@@ -15,15 +15,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from repatria.errors import FindingsError, FullError, StoppedError, UsageError
+from repatria.errors import FindingsError, FullError, LockedError, StoppedError, UsageError
 from repatria.model import Object
+from repatria.ocr.arrivals import EMPTY_SETTLE, Arrivals
 from repatria.ocr.batch import Wishes
 from repatria.ocr.bordereau import parse_bordereau
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.page import Form, PageTask, Side
-from repatria.ocr.share import EMPTY_SETTLE, Arrivals, Share, note_of
+from repatria.ocr.share import Share, note_of
 from repatria.ocr.watch import Round, Watch
 from repatria.ocr.words import PageText
+from repatria.progress import Silent
+from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
 from tests.ocr.archives import Archive
 from tests.ocr.making import CRASHES, FAKE, encoded, write_scans
@@ -34,6 +37,16 @@ def scan(*widths: int) -> bytes:
     """Return a TIFF whose pages the fake engine tells by their widths."""
     first, *others = (Image.new("L", (width, 400), 200) for width in widths)
     return encoded(first, "TIFF", save_all=True, append_images=others, compression="tiff_lzw")
+
+
+class Listening(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.sentences.append(message)
 
 
 @pytest.fixture
@@ -172,7 +185,8 @@ def test_a_page_that_comes_again_replaces_the_one_in_the_archive_and_never_the_o
     drop(share, copie__tif=scan(510))
     told = next(watching)
     assert (told.result.uri, told.result.copies, told.done) == (None, 1, 1)
-    assert tree(share) == ["done/copie.tif", "done/page (2).tif", "done/page.tif"]
+    assert tree(share) == ["done/copie.tif", "done/copie.tif.txt", "done/page (2).tif", "done/page.tif"]
+    assert (share.root / "done/copie.tif.txt").read_text("utf-8-sig").startswith("Déjà dans l'archive")
     assert (share.root / "done/page.tif").read_bytes() == scan(500)
     assert archive.read("originals/page.tif") == scan(510)
 
@@ -182,11 +196,11 @@ def test_what_is_dropped_again_before_its_bundle_closes_stays_for_the_next(archi
     watch = watch_of(archive)
     move = Share.finish
 
-    def finish(self: Share, told: Object) -> Path | None:
+    def finish(self: Share, told: Object, note: bytes = b"") -> Path | None:
         """Drop a page anew while the bundle that holds its first scan is put away."""
         if told.path == "page.tif" and not (share.root / "done" / "zz.tif").exists():
             drop(share, page__tif=scan(510, 520))
-        return move(self, told)
+        return move(self, told, note)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Share, "finish", finish)
@@ -258,6 +272,97 @@ def test_rows_of_the_bordereau_describe_what_is_dropped(archive: Archive, share:
     next(rounds(watch_of(archive, wishes=wishes)))
     (document,) = archive.documents()
     assert (document.reference, document.title) == ("3F12", "Eau")
+
+
+def test_a_copy_under_the_name_of_another_page_takes_nobodys_place(archive: Archive, share: Share) -> None:
+    watching = rounds(watch_of(archive))
+    drop(share, p3__tif=scan(500), p4__tif=scan(510))
+    next(watching)
+    drop(share, p3__tif=scan(510))
+    told = next(watching)
+    assert (told.result.uri, told.result.already, told.result.copies, told.done) == (None, 0, 1, 1)
+    assert tree(share) == ["done/p3 (2).tif", "done/p3 (2).tif.txt", "done/p3.tif", "done/p4.tif"]
+    assert archive.read("originals/p3.tif") == scan(500)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "é" * 125 + ".tif",  # 254 bytes: no room for an ending
+        "-rf \n;$(x).tif",
+        "Boîte 7, n° 12 « bis ».TIF",
+        "page\udcff.tif",
+        "espace .tif",
+    ],
+)
+def test_unusual_names_are_archived_and_moved_whatever_is_wrong_with_their_pages(
+    archive: Archive, share: Share, name: str
+) -> None:
+    file = share.root / "inbox" / name
+    watching = rounds(watch_of(archive))
+    for place, data in (("problems", scan(500)[:60]), ("done", scan(520, 530)), ("done", scan(520, 530))):
+        file.write_bytes(data)
+        next(watching)
+        moved = [each for each in (share.root / place).iterdir() if each.suffix != ".txt"]
+        assert data in [each.read_bytes() for each in moved]
+        assert not file.exists()
+    assert len(archive.documents()) == 1
+    assert not list((share.root / "problems").iterdir())
+
+
+def test_a_share_that_is_gone_is_waited_for(archive: Archive, share: Share) -> None:
+    drop(share, a__tif=scan(500))
+    said = Listening()
+    watch = watch_of(archive)
+    watch.progress = said
+    watching = rounds(watch)
+    next(watching)
+    away = share.root.rename(share.root.with_name("away"))
+
+    def come_back() -> None:
+        away.rename(share.root)
+        drop(share, b__tif=scan(510))
+
+    threading.Timer(1.0, come_back).start()
+    assert next(watching).done == 1
+    assert ["is gone" in sentence for sentence in said.sentences] == [True]
+
+
+def test_a_place_where_the_share_is_not_mounted_is_not_taken_for_it(archive: Archive, share: Share) -> None:
+    drop(share, a__tif=scan(500))
+    next(rounds(watch_of(archive)))
+    share.root.rename(share.root.with_name("away"))
+    share.root.mkdir()
+    watch = watch_of(archive)
+    watch.patience = Patience(seconds=0.2)
+    with pytest.raises(StoppedError, match="is gone"):
+        next(rounds(watch))
+    assert not list(share.root.iterdir())
+
+
+def test_a_second_watch_of_a_folder_is_refused(archive: Archive, share: Share) -> None:
+    drop(share, a__tif=scan(500))
+    watching = rounds(watch_of(archive))
+    next(watching)
+    with pytest.raises(LockedError, match="watches"):
+        next(rounds(watch_of(archive)))
+    watching.close()  # type: ignore[attr-defined]  # a generator
+    drop(share, b__tif=scan(510))
+    assert next(rounds(watch_of(archive))).done == 1
+
+
+def test_a_bordereau_that_changes_is_brought_into_the_archive_though_no_scan_comes(
+    archive: Archive, share: Share
+) -> None:
+    told = [parse_bordereau(b"Cote;Titre\n3F12;Eau\n")]
+    write_scans(share.root / "inbox" / "3F12", a__tif=scan(500))
+    watch = watch_of(archive)
+    watch.wishes = lambda: Wishes(FAKE, bordereau=told[-1], workers=1)
+    watching = rounds(watch)
+    next(watching)
+    told.append(parse_bordereau(b"Cote;Titre\n3F12;Puits\n"))
+    result = next(watching).result
+    assert (result.described, result.pages, result.uri is not None) == (1, 0, True)
 
 
 def test_a_share_that_cannot_be_used_is_refused(tmp_path: Path) -> None:

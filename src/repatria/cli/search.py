@@ -160,7 +160,7 @@ def _say(out: Output, hits: "Sequence[Hit]", limit: int, alone: Mapping[str, boo
     """Say how many were found, where there was something to search; of several words, which would be found alone."""
     from repatria.cli.quantity import number_text
 
-    found = ngettext("{count} place found.", "{count} places found.", len(hits)).format(count=number_text(len(hits)))
+    found = ngettext("{count} result.", "{count} results.", len(hits)).format(count=number_text(len(hits)))
     if len(hits) == limit:
         found += " " + _("There may be more: --limit N shows more of them.")
     if said:

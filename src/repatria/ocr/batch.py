@@ -70,6 +70,8 @@ class Taken:
     is_archived: bool
     """Whether the archive holds its bytes, under its name or another."""
     troubles: tuple[Trouble, ...] = ()
+    is_copy: bool = False
+    """Whether the archive holds its bytes under another name only."""
     was_read: bool = True
     """False if it changed or vanished meanwhile: what is there now is another."""
 
@@ -97,6 +99,7 @@ class Counts:
 class _Outcome:
     work: Work
     data: bytes = b""
+    size: int = 0
     sha256: bytes = b""
     read: ReadScan = field(default_factory=ReadScan)
     already: bool = False
@@ -202,17 +205,17 @@ class Batch:
         sha256 = hashlib.sha256(data).digest()
         told = replace(work.scan.object, size=len(data), version=version_of(sha256))
         if self._run.catalogue.holds_version(told):
-            return _Outcome(work, already=True)
-        return _Outcome(work, data, sha256, self._reader.read(data, sha256, work.shelf))
+            return _Outcome(work, b"", len(data), sha256, already=True)
+        return _Outcome(work, data, len(data), sha256, self._reader.read(data, sha256, work.shelf))
 
     def _take(self, outcome: _Outcome, shelving: Shelving) -> None:
         """Shelve one scan that was read, or say why not."""
         work, read = outcome.work, outcome.read
-        if outcome.already or outcome.sha256 in self._digests:
-            kept = outcome.already and self._run.known(work.shelf.original) is not None
-            self.counts.already += kept
-            self.counts.copies += not kept
-            self._told_of(Taken(work.scan, is_archived=True))
+        if outcome.sha256 and (outcome.already or outcome.sha256 in self._digests):
+            is_copy = not self._stands(work.shelf, outcome)
+            self.counts.already += not is_copy
+            self.counts.copies += is_copy
+            self._told_of(Taken(work.scan, is_archived=True, is_copy=is_copy))
             return
         if not read.is_readable:
             self._refuse(work, *(trouble.detail for trouble in read.troubles[:1]), was_read=outcome.was_fetched)
@@ -234,6 +237,11 @@ class Batch:
         for trouble in read.troubles:
             self._find(work, trouble, original)
         self._told_of(Taken(work.scan, is_archived=True, troubles=read.troubles))
+
+    def _stands(self, shelf: Shelf, outcome: "_Outcome") -> bool:
+        """Tell whether the archive holds a scan's bytes under its own name."""
+        told, version = outcome.work.scan.object, version_of(outcome.sha256)
+        return self._run.catalogue.unchanged(replace(told, path=shelf.original, size=outcome.size, version=version))
 
     def _count(self, read: ReadScan) -> None:
         pages = [page for document in read.documents for page in document.pages]

@@ -76,7 +76,7 @@ def opened(data: bytes) -> Iterator[Image.Image]:
         raise UnreadablePageError(_("It is not a whole image of a known kind.")) from error
     except (OSError, ValueError, SyntaxError, KeyError, TypeError, IndexError, EOFError, OverflowError) as error:
         # Pillow's plugins raise all of these on broken files.
-        raise UnreadablePageError(_("The image is damaged: {reason}.").format(reason=_short(error))) from error
+        raise UnreadablePageError(_damage(error)) from error
 
 
 def frames_of(data: bytes) -> list[int]:
@@ -234,7 +234,8 @@ def _may_be_bitonal(picture: Picture) -> bool:
     return picture.colours != "DeviceRGB"
 
 
-def _short(error: BaseException) -> str:
-    """Return what a decoder says, which may be a bare number or nothing: then its kind of error."""
-    said = str(error)[:120].rstrip(".")
-    return said if any(character.isalpha() for character in said) else type(error).__name__
+def _damage(error: BaseException) -> str:
+    """Return what is wrong, in words of ours: who reads it beside a scan knows nothing of decoders, or of English."""
+    if isinstance(error, EOFError) or "truncated" in str(error):
+        return _("The image is cut off: its end is missing.")
+    return _("The image is damaged inside.")

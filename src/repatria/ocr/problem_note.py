@@ -1,4 +1,4 @@
-"""The text beside a scan that needs a person: in French, as Notepad on any Windows opens it."""
+"""The text beside a scan that a person should know something about: in French, as Notepad on any Windows opens it."""
 
 from collections.abc import Sequence
 
@@ -27,5 +27,23 @@ def problem_note(name: str, troubles: Sequence[Trouble]) -> bytes:
         if pages
         else _("This file is not in the archive. The scan that you drop takes its place; nothing is deleted.")
     )
-    lines += ["", kept, ""]
-    return "\r\n".join(lines).encode("utf-8-sig", "replace")
+    return _text([*lines, "", kept])
+
+
+def copy_note(name: str) -> bytes:
+    """Return the note beside a scan in `done` whose very bytes are in the archive under another name."""
+    _ = speaker("fr")
+    return _text(
+        [
+            _("In the archive already, under another name: nothing to do."),
+            "",
+            _("File: {name}").format(name=name),
+            "",
+            _("It is, to the last byte, a scan that was archived before; it was not archived a second time."),
+            _("If it should be another page: scan that page again, drop it in inbox under this name."),
+        ]
+    )
+
+
+def _text(lines: Sequence[str]) -> bytes:
+    return "\r\n".join([*lines, ""]).encode("utf-8-sig", "replace")

@@ -10,22 +10,26 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
-from repatria.errors import FindingsError
+from repatria.errors import FindingsError, UnreachableError
 from repatria.i18n import _, speaker
 from repatria.model import Object
+from repatria.ocr.arrivals import DEFAULT_SETTLE, Arrivals
 from repatria.ocr.batch import Taken, Wishes, Work
 from repatria.ocr.bordereau import Bordereau
 from repatria.ocr.digitise import Desk, DigitiseResult, OpenedBatch, finish, open_batch
 from repatria.ocr.intake import Scan, shelves
 from repatria.ocr.page_journal import PageJournal
-from repatria.ocr.problem_note import problem_note
+from repatria.ocr.problem_note import copy_note, problem_note
 from repatria.ocr.reading import Trouble
-from repatria.ocr.share import DEFAULT_SETTLE, Arrivals, Share
+from repatria.ocr.share import Share
 from repatria.progress import SILENT, Progress
 from repatria.work.bundling import BundleRun
 from repatria.work.patience import Patience
 from repatria.work.state import write_whole
+
+_T = TypeVar("_T")
 
 DEFAULT_PAGES = 500
 DEFAULT_IDLE = 15 * 60.0
@@ -93,17 +97,37 @@ class Watch:
 
         The first round begins at once, so that what an earlier run left in the middle comes to its end.
         """
+        if _text_of(self.desk.folder / VERIFIED_FILE):
+            self._seen(self._require_share)
         self.share.prepare()
-        while True:
-            finished = self._round()
-            if finished is not None:
-                yield finished
-            self._await_scans()
+        with self.share.held():
+            while True:
+                finished = self._round()
+                if finished is not None:
+                    yield finished
+                self._await_scans()
+
+    def _require_share(self) -> None:
+        """Refuse to make folders in a place that is not mounted; once there was a bundle, they are there."""
+        if not self.share.is_known_to_be():
+            self._arrivals.whole()  # says so
 
     def _await_scans(self) -> None:
         """Wait, with nothing open, until a scan is whole, or the bordereau says something else."""
-        while not self._arrivals.whole() and self.wishes().bordereau is self._bordereau:
+        while not self._whole() and self.wishes().bordereau is self._bordereau:
             self.patience.stop.wait(self.rhythm.glance)
+
+    def _whole(self) -> list[Scan]:
+        """Return the scans that are whole."""
+        return self._seen(self._arrivals.whole)
+
+    def _seen(self, look: Callable[[], _T]) -> _T:
+        """Return what a look at the share gives; one that is gone is told of, and waited for."""
+        try:
+            return look()
+        except UnreachableError as error:
+            self.progress.say(f"{error.message} {error.advice}")
+            return self.patience.insist(look)
 
     def _round(self) -> Round | None:
         """Make one bundle; None if nothing came of it."""
@@ -124,7 +148,7 @@ class Watch:
             result = finish(run, opened, self.progress)
             self._require_intact(run.latest_uri)
             done = self._put_away(journal)
-            if self._arrivals.is_empty():
+            if self._seen(self._arrivals.is_empty):
                 journal.forget_all()
         found = result.uri or done or self._problems or result.findings
         return Round(result, done, self._problems) if found else None
@@ -134,7 +158,7 @@ class Watch:
         waited, read = 0.0, 0
         names: set[str] = set()
         while not self._is_full(opened):
-            fresh = [scan for scan in self._arrivals.whole() if self._handled.get(scan.path) != scan.object.version]
+            fresh = [scan for scan in self._whole() if self._handled.get(scan.path) != scan.object.version]
             if any(scan.path in self._handled for scan in fresh):
                 return  # dropped again before its bundle closed: the new one goes into the next
             placed = shelves(fresh, lambda path: path in names or run.known(path) is not None)
@@ -150,7 +174,7 @@ class Watch:
                 if self._is_full(opened):
                     return
             waited = 0.0 if fresh else waited + self.rhythm.glance
-            nothing_to_close = not read and not run.proven
+            nothing_to_close = not (read or run.proven or opened.keeper.fresh)
             if not fresh and (waited >= self.rhythm.idle or nothing_to_close):
                 return
             yield None
@@ -184,13 +208,13 @@ class Watch:
                 self._set_aside(taken.scan, troubles)
             else:
                 self._resolve(taken.scan)
-                done += self.share.finish(taken.scan.object) is not None
+                note = copy_note(_name_of(taken.scan)) if taken.is_copy else b""
+                done += self.share.finish(taken.scan.object, note) is not None
         return done
 
     def _set_aside(self, scan: Scan, troubles: tuple[Trouble, ...]) -> None:
         self._resolve(scan)
-        name = scan.path.rpartition("/")[2]
-        self._problems += self.share.set_aside(scan.object, problem_note(name, troubles)) is not None
+        self._problems += self.share.set_aside(scan.object, problem_note(_name_of(scan), troubles)) is not None
 
     def _resolve(self, scan: Scan) -> None:
         """Take an earlier bad scan of this name out of `problems`: this one takes its place."""
@@ -215,6 +239,10 @@ class Watch:
 def _mark(told: Object) -> bytes:
     """Return what names a scan as it is: dropped anew, it is another."""
     return f"{told.path}\x00{told.version}".encode("utf-8", "surrogateescape")
+
+
+def _name_of(scan: Scan) -> str:
+    return scan.path.rpartition("/")[2]
 
 
 def _text_of(file: Path) -> str:
