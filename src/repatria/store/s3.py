@@ -22,13 +22,14 @@ from repatria.store.resuming import Resuming
 from repatria.store.s3_exchange import Exchange, Request
 from repatria.store.s3_http import Body
 from repatria.store.s3_link import BrokenError
-from repatria.store.s3_listing import checksum_of, list_keys, object_of, span_of
+from repatria.store.s3_listing import checksum_of, object_of, span_of
 from repatria.store.s3_put import Putter, TakenError
 from repatria.store.s3_refusals import RefusalError, of_connection, told
 from repatria.store.s3_replace import LockedKeyError, NotKeptError, Replacer
 from repatria.store.s3_route import Routing
 from repatria.store.s3_service import Service, service_of
 from repatria.store.s3_uploads import Upload, abort_upload, list_uploads
+from repatria.store.s3_walk import list_keys
 
 CONNECTIONS = 96
 """A long thin link wants tens; each idle one costs a socket."""
@@ -75,7 +76,7 @@ class S3Store:
         self._replacer: Replacer | None = None
 
     def list(self, prefix: str = "", *, enter: Callable[[str], bool] | None = None) -> Iterator[Object]:  # noqa: ARG002 -- a bucket has no folders
-        """Yield objects in order of their keys, a page at a time."""
+        """Yield objects in order of their keys, a page at a time, or several where folders are large."""
         listed = list_keys(self._exchange, self._prefix + prefix)
         while True:
             with self._told(prefix):

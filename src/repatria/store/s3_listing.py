@@ -2,8 +2,8 @@
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -23,22 +23,25 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _SECOND = 1_000_000_000
 
 
-def list_keys(exchange: Exchange, prefix: str) -> Iterator[Object]:
-    """Yield the objects whose keys begin with `prefix`, in their order, a page at a time; their paths are whole keys.
+def page_after(exchange: Exchange, prefix: str, token: str | None = None, delimiter: str = "") -> "Page":
+    """Return a page of the objects whose keys begin with `prefix`: the first, or the one that a token asks for.
 
+    With a delimiter, keys that hold it beyond the prefix are left out, and what they have in common up to there told.
     Keys are asked for in the encoding of URLs: XML has no place for control characters.
     """
     query = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE), "prefix": prefix}
-    while True:
-        page = page_of(exchange.read(Request("GET", query=query))[1])
-        if not all(found.path.startswith(prefix) for found in page.objects):
-            raise BrokenError("the listing holds what was not asked for")
-        yield from page.objects
-        if page.next is None:
-            return
-        if page.next == query.get("continuation-token"):
-            raise BrokenError("the listing does not go on")
-        query["continuation-token"] = page.next
+    if delimiter:
+        query["delimiter"] = delimiter
+    if token is not None:
+        query["continuation-token"] = token
+    page = page_of(exchange.read(Request("GET", query=query))[1])
+    if not all(found.path.startswith(prefix) for found in page.objects):
+        raise BrokenError("the listing holds what was not asked for")
+    if not all(folder.startswith(prefix) and len(folder) > len(prefix) for folder in page.folders):
+        raise BrokenError("the listing holds folders that were not asked for")
+    if page.next is not None and page.next == token:
+        raise BrokenError("the listing does not go on")
+    return page
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Page:
     """Each with its whole key as its path."""
     next: str | None
     """What asks for the next page."""
+    folders: list[str] = field(default_factory=list)
+    """What keys that were left out have in common: each ends with the delimiter, whole from the bucket's root."""
 
 
 def page_of(text: bytes) -> Page:
@@ -59,12 +64,14 @@ def page_of(text: bytes) -> Page:
         raise BrokenError("the reply is no listing")
     encoded = root.findtext(f"{space}EncodingType") == "url"
     objects = [_listed(entry, space, encoded=encoded) for entry in root.findall(f"{space}Contents")]
+    told = (entry.findtext(f"{space}Prefix", "") for entry in root.findall(f"{space}CommonPrefixes"))
+    folders = [_decoded(folder) if encoded else folder for folder in told]
     if root.findtext(f"{space}IsTruncated", "").strip() != "true":
-        return Page(objects, None)
+        return Page(objects, None, folders)
     token = root.findtext(f"{space}NextContinuationToken")
     if not token:
         raise BrokenError("the listing does not tell how it goes on")
-    return Page(objects, token)
+    return Page(objects, token, folders)
 
 
 def tree_of(text: bytes) -> Tree.Element:
@@ -89,13 +96,17 @@ def _listed(entry: Tree.Element, space: str, *, encoded: bool) -> Object:
         raise BrokenError("the reply is no listing")
     try:
         return Object(
-            unquote_plus(key, errors="surrogateescape") if encoded else key,
+            _decoded(key) if encoded else key,
             int(size),
             _nanoseconds(datetime.fromisoformat(date)),
             version_of(entry.findtext(f"{space}ETag", "")),
         )
     except ValueError as error:
         raise BrokenError("the reply is no listing") from error
+
+
+def _decoded(key: str) -> str:
+    return unquote_plus(key, errors="surrogateescape")
 
 
 def object_of(path: str, headers: Mapping[str, str], *, md5_etags: bool = False) -> Object:

@@ -13,10 +13,10 @@ from repatria.store.base import Buffer
 from repatria.store.local_files import STALE_AFTER
 from repatria.store.paths import ASIDE
 from repatria.store.s3_exchange import Request
-from repatria.store.s3_listing import list_keys
 from repatria.store.s3_put import Putter
 from repatria.store.s3_refusals import RefusalError
 from repatria.store.s3_signing import encoded_path
+from repatria.store.s3_walk import list_keys
 
 _PIECE = 1 << 20
 
