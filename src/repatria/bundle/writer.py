@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from repatria.bundle import layout
 from repatria.crypt.seal import Sealed
-from repatria.errors import AlreadyExistsError, NotFoundError
+from repatria.errors import AlreadyExistsError, ChangedError, NotFoundError
 from repatria.store.base import Buffer, Store
 
 WRITING_ORDER = (
@@ -24,6 +24,8 @@ WRITING_ORDER = (
 """The files that finish a bundle; with the last one it is finished."""
 _PIECE = 4 << 20
 """Bytes handed to the store at a time: it looks between two of them whether the run is to stop."""
+_RANGE = 8 << 20
+"""Bytes read back at a time: a gateway that hashes whole objects before it gives them out is slow with large ones."""
 
 
 class BundleWriter:
@@ -57,11 +59,14 @@ class BundleWriter:
         """Return whether the store gives back exactly these bytes; False also if there is nothing."""
         digest, length = hashlib.sha256(), 0
         try:
-            with self._store.read(self._folder + path) as reading:
-                for chunk in reading.chunks:
-                    digest.update(chunk)
-                    length += len(chunk)
-        except NotFoundError:
+            for start in range(0, max(size, 1), _RANGE):
+                with self._store.read(self._folder + path, start, min(_RANGE, size - start)) as reading:
+                    if reading.object.size != size:
+                        return False
+                    for chunk in reading.chunks:
+                        digest.update(chunk)
+                        length += len(chunk)
+        except (NotFoundError, ChangedError):  # not there, shorter, or replaced meanwhile
             return False
         return length == size and digest.digest() == sha256
 
