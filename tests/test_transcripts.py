@@ -23,6 +23,7 @@ CHANGING = (
     (re.compile(r"\b\d+(?:[.,]\d+)? (?:s|min)\b"), "[DURATION]"),
     (re.compile(r"((?:confidence|confiance) )\d+(?= %)"), r"\1[NUMBER]"),
     (re.compile(r'("(?:confidence|score)": )\d+\.\d+'), r"\1[NUMBER]"),
+    (re.compile(r'("words": )[1-9]\d*'), r"\1[NUMBER]"),  # as the engine parts them; a blank page has 0
 )
 BUNDLE_ID = re.compile(r"\b\d{8}T\d{6}Z-[a-z2-7]{6}\b")
 
