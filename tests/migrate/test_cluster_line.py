@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -97,7 +98,7 @@ def restored(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def when_volumes_are_there(folder: Path, count: int, act: Callable[[], None]) -> threading.Thread:
+def when_volumes_are_there(folder: Path, count: int, act: Callable[[], object]) -> threading.Thread:
     """Do something once so many volumes are at the target."""
 
     def watch() -> None:
@@ -110,8 +111,17 @@ def when_volumes_are_there(folder: Path, count: int, act: Callable[[], None]) ->
     return thread
 
 
+def volumes_put(proxy: Meddler) -> list[str]:
+    return [asked.path for asked in proxy.asked if asked.method == "PUT" and "/data/vol-" in asked.path]
+
+
+def slowly(abroad: Meddler, seconds: float) -> None:
+    """Have each read take so long at least."""
+    abroad.meddle = lambda asked: time.sleep(seconds) if is_read(asked) else None
+
+
 def test_workers_bring_volumes_and_one_that_is_killed_costs_only_what_it_had_under_way(
-    cluster: DaskCluster, abroad: Meddler, tmp_path: Path, rclone_s3: Server, capsys: pytest.CaptureFixture[str]
+    cluster: DaskCluster, abroad: Meddler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def meddle(asked: Asked) -> Answer | None:
         if is_read(asked):
@@ -121,9 +131,9 @@ def test_workers_bring_volumes_and_one_that_is_killed_costs_only_what_it_had_und
         return None
 
     abroad.meddle = meddle
-    with cluster.working(2, environment=[rclone_s3.env] * 2) as workers:
+    with cluster.working(2) as workers:
         killing = when_volumes_are_there(tmp_path, 4, workers[0].kill)
-        assert code("copy", "d.toml", "--workers", str(cluster.address), "--json") == 1
+        assert code("copy", "d.toml", "--workers", str(cluster.address), "--bandwidth", "1gbit", "--json") == 1
         killing.join()
         logs = workers[1].log.read_text() + cluster.log.read_text()
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -137,22 +147,85 @@ def test_workers_bring_volumes_and_one_that_is_killed_costs_only_what_it_had_und
         assert secret not in logs
 
 
-def test_a_stop_is_heard_by_workers_which_are_free_for_the_next_run(
+def test_an_object_larger_than_volumes_goes_on_at_another_worker_where_its_worker_died(
+    cluster: DaskCluster, abroad: Meddler, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "d.toml"
+    manifest.write_text(manifest.read_text().replace("[target]", 'include = ["large.dcm"]\n[target]'))
+    slowly(abroad, 0.05)
+    with ExitStack() as stack:
+        (first,) = stack.enter_context(cluster.working(1))
+
+        def replace_first() -> None:
+            first.kill()
+            stack.enter_context(cluster.working(1))
+
+        replacing = when_volumes_are_there(tmp_path, 3, replace_first)
+        assert code("copy", "d.toml", "--workers", str(cluster.address), "-q") == 0
+        replacing.join()
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    assert restored(tmp_path / "home") == {"scanner/large.dcm": FILES["scanner/large.dcm"]}
+    assert bytes_read_again(abroad) <= MOST_VOLUMES * MIB
+
+
+def test_a_stop_waits_for_volumes_on_their_way_and_frees_workers_for_the_next_run_which_goes_on_within_an_object(
     cluster: DaskCluster, abroad: Meddler, tmp_path: Path, rclone_s3: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    manifest = tmp_path / "d.toml"
+    vault = f'"{rclone_s3.new_place()}"\nendpoint = "{abroad.endpoint}"\nprofile = "{rclone_s3.profile}"'
+    manifest.write_text(manifest.read_text().replace('"vault"', vault))
     command = ("copy", "d.toml", "--workers", str(cluster.address), "-q")
-    abroad.meddle = lambda asked: time.sleep(0.05) if is_read(asked) else None
-    with cluster.working(1, environment=[rclone_s3.env]):
-        process = subprocess.Popen([sys.executable, "-m", "repatria", *command], stderr=subprocess.PIPE)
-        stopping = when_volumes_are_there(tmp_path, 2, process.terminate)
-        assert (process.communicate()[1], process.returncode) == (b"", 8)
-        stopping.join()
+    running: list[subprocess.Popen[bytes]] = []
+
+    def meddle(asked: Asked) -> None:
+        if asked.method == "PUT" and "/data/vol-" in asked.path and len(volumes_put(abroad)) > 11:
+            running[0].terminate()
+            time.sleep(2)
+        elif is_read(asked):
+            time.sleep(0.02)
+
+    abroad.meddle = meddle
+    with cluster.working(1):
+        running.append(subprocess.Popen([sys.executable, "-m", "repatria", *command], stderr=subprocess.PIPE))
+        assert (running[0].communicate()[1], running[0].returncode) == (b"", 8)
         abroad.meddle = lambda asked: None
         assert code(*command) == 0
     assert capsys.readouterr().err == ""
     assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
     assert restored(tmp_path / "home") == {**FILES, **GONE}
+    assert len(volumes_put(abroad)) == len(set(volumes_put(abroad)))
     assert bytes_read_again(abroad) <= MOST_VOLUMES * MIB
+
+
+def test_a_scheduler_that_dies_ends_the_run_resumably(
+    abroad: Meddler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slowly(abroad, 0.02)
+    with dask_cluster(tmp_path) as cluster, cluster.working(2):
+        killing = when_volumes_are_there(tmp_path, 4, cluster.process.kill)
+        assert code("copy", "d.toml", "--workers", str(cluster.address)) == 8
+        killing.join()
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{cluster.address} no longer answers." in told
+    assert "volumes are safe at the target" in told
+    assert code("copy", "d.toml", "-q") == 0
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    assert restored(tmp_path / "home") == {**FILES, **GONE}
+    assert bytes_read_again(abroad) <= 2 * MOST_VOLUMES * MIB
+
+
+def test_a_worker_that_sees_another_place_or_may_not_read_is_named(
+    cluster: DaskCluster, abroad: Meddler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("copy", "d.toml", "--workers", str(cluster.address))
+    with cluster.working(1, environment=[{"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CONFIG_FILE": "/dev/null"}]):
+        assert code(*command) == 2
+    assert "At the Dask worker tcp://127.0.0.1:" in capsys.readouterr().err
+    stranger = tmp_path / "stranger"
+    stranger.write_text(f"[test]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = wrong\n")
+    with cluster.working(1, environment=[{"AWS_SHARED_CREDENTIALS_FILE": str(stranger)}]):
+        assert code(*command) == 4
+    assert re.search(r"The Dask worker \S+ cannot read what this machine lists", capsys.readouterr().err)
 
 
 def test_what_a_worker_is_told_holds_no_secret(abroad: Meddler, tmp_path: Path) -> None:

@@ -26,3 +26,14 @@ def test_one_that_agrees_later_makes_the_others_tell() -> None:
     etags.speak_against("a", 10)
     etags.agreed("a")
     assert etags.speak_against("a", 10)
+
+
+def test_what_showed_elsewhere_counts_here_and_what_is_learned_there_stays_there() -> None:
+    here = Etags()
+    there = here.copy()
+    there.agreed("a")
+    there.speak_against("b", 10)
+    assert here.speak_against("a", LARGEST_QUESTION + 1) is False
+    here.learn(there)
+    assert here.speak_against("a", LARGEST_QUESTION + 1)
+    assert not here.speak_against("b", 10)

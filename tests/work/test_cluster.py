@@ -18,7 +18,7 @@ from repatria.errors import StoppedError, UsageError
 from repatria.work.cluster import Cluster, WorkersLostError, open_cluster
 from repatria.work.cluster_address import ClusterAddress, exposed, parse_address
 from repatria.work.cluster_setup import require_dask
-from repatria.work.cluster_talk import Asking, Talk
+from repatria.work.cluster_talk import AbandonedError, Asking, Talk
 from repatria.work.cluster_worker import Outfit, WorkerFacts
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
@@ -55,6 +55,11 @@ def ask_thrice(unit: str, asking: Asking) -> None:
         assert asking.ask((unit, number, os.getpid())) == number
     if unit == "wrong":
         raise UsageError("no")
+
+
+def ask_for_another(unit: str, asking: Asking) -> None:
+    with pytest.raises(AbandonedError):
+        Asking(asking.inbox, "another").ask(unit)
 
 
 def never_over() -> None:
@@ -197,6 +202,13 @@ def test_a_unit_asks_back_and_another_attempt_begins_anew_where_its_worker_died(
                 answer_with_its_number(talk)
             with pytest.raises(UsageError, match="no"):
                 talk.heard()
+
+
+def test_a_unit_that_nobody_listens_to_any_more_is_told_so(scheduler: DaskCluster) -> None:
+    with scheduler.working(1), opened(scheduler) as cluster:
+        with cluster.talking(ask_for_another, "awa", never_over) as talk:
+            assert talk.heard() is None
+        assert cluster.call(double, 21) == 42
 
 
 def test_a_unit_that_ends_its_workers_is_given_up_and_where_none_is_left_the_run_stops_resumably(

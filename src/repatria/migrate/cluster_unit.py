@@ -205,7 +205,7 @@ class _Bringing:
         fetched, said = self._watcher.taken()
         with self._lock:
             given_up, self._given_up = tuple(self._given_up), []
-        return News(fetched, given_up, said, self._fetcher.etags.copy())
+        return News(self._asking.worker, fetched, given_up, said, self._fetcher.etags.copy())
 
     def _ask(self, question: object) -> Any:
         answer = self._asking.ask(question)

@@ -5,9 +5,8 @@ it, and a worker that sees another place than this one costs time, never an obje
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
@@ -28,7 +27,7 @@ from repatria.work.stop import Reason
 _TRIES = 3
 """How often an errand is sent whose worker heard nothing more from here, in a row without a volume."""
 _IN_VAIN = 32
-"""When workers got not one byte and gave up so many objects, they see another place than this machine."""
+"""When a worker got not one byte and gave up so many objects, it sees another place than this machine."""
 
 
 @dataclass(slots=True)
@@ -44,8 +43,9 @@ class Shared:
     """Set once nobody waits any more for what workers have under way."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _at_work: int = 0
-    _fetched: int = 0
-    _given_up: int = 0
+    _fetched: Counter[str] = field(default_factory=Counter)
+    """By worker."""
+    _given_up: Counter[str] = field(default_factory=Counter)
     _said: str = ""
 
     def begins(self, change: int) -> None:
@@ -69,24 +69,29 @@ class Shared:
         """Take in what a worker tells of the link and the sources."""
         self.fetcher.progress.advance(news.fetched)
         with self._lock:
-            self._fetched += news.fetched
+            self._fetched[news.worker] += news.fetched
             self.fetcher.etags.learn(news.etags)
             for sentence in news.said:
                 if sentence != self._said:  # each of a worker's errands notices that its link is lost
                     self._said = sentence
                     self.fetcher.progress.say(sentence)
 
-    def given_up(self, planned: Planned) -> None:
-        """Take in an object that a worker could not get; RefusedError (4) if workers get nothing at all."""
+    def given_up(self, planned: Planned, worker: str) -> None:
+        """Take in an object that a worker could not get; RefusedError (4) if it gets nothing at all."""
         self.run.forget(planned.number)
         with self._lock:
-            self._given_up += 1
-            if self._given_up >= _IN_VAIN and not self._fetched:
+            self._given_up[worker] += 1
+            if self._given_up[worker] == 1:
+                sentence = _("Not every object comes whole at the Dask worker {worker}; this machine tries those.")
+                self.fetcher.progress.say(sentence.format(worker=worker))
+            if self._given_up[worker] >= _IN_VAIN and not self._fetched[worker]:
                 raise RefusedError(
-                    _("The workers cannot read what this machine lists at the source."),
+                    _("The Dask worker {worker} cannot read what this machine lists at the source.").format(
+                        worker=worker
+                    ),
                     advice=_(
-                        "The same URI must lead to the same place from every machine: check endpoint, profile, AWS and"
-                        " SSH configuration of the workers, and their rights."
+                        "The same URI must lead to the same place from every machine: check the worker's rights,"
+                        " endpoint, profile, AWS and SSH configuration."
                     ),
                     role=Role.SOURCE,
                 )
@@ -136,8 +141,7 @@ class Dialogue:
                     self._take(talk, heard)
             except BaseException:
                 if self._attempt:
-                    with suppress(OSError, CancelledError):
-                        talk.answer(self._attempt, Stop())  # should it still be at work, it hears that first
+                    talk.answer(self._attempt, Stop())  # should it still be at work, it hears that first
                 raise
             finally:
                 self._shared.begins(-1 if self._attempt else 0)
@@ -201,7 +205,7 @@ class Dialogue:
         self._shared.note(news)
         for number in news.given_up:
             self._given_up.add(number)
-            self._shared.given_up(self._planned(number))
+            self._shared.given_up(self._planned(number), news.worker)
 
     def _planned(self, number: int) -> Planned:
         pieces = (piece for slices in self._volumes for piece in slices)

@@ -35,6 +35,8 @@ class Site:
 class News:
     """What happened at a worker since it said so last."""
 
+    worker: str
+    """Its address."""
     fetched: int
     """Bytes."""
     given_up: tuple[int, ...]

@@ -26,7 +26,7 @@ from repatria.work.cluster_setup import (
     require_dask,
     start_workers,
 )
-from repatria.work.cluster_talk import Asking, Inbox, Talk, worked_asking
+from repatria.work.cluster_talk import Asking, Inbox, Talk, is_connected, worked_asking
 from repatria.work.cluster_worker import (
     Outfit,
     Refused,
@@ -118,8 +118,8 @@ class Cluster:
 
     @property
     def threads(self) -> int:
-        """How many units the workers run at once now."""
-        return int(self._client.scheduler_info(n_workers=0)["total_threads"])
+        """How many units the workers run at once now; StoppedError (8) if the scheduler is lost."""
+        return int(self._answered(lambda: self._client.scheduler_info(n_workers=0))["total_threads"])
 
     @contextmanager
     def holding(self, value: object) -> Iterator[Held]:
@@ -160,6 +160,7 @@ class Cluster:
         `raise_if_over` does, which is called about twice a second.
         """
         inbox, token = self._listening(), uuid.uuid4().hex
+        heard = inbox.opened(token)
         work = functools.partial(worked_asking, function, inbox.name, token)
         future = self._executor.submit(worked, Veiled((self._outfit, work, unit)))
         looking = self._looking(future, raise_if_over)
@@ -170,8 +171,9 @@ class Cluster:
                 self._made(result)
             return result is not None
 
-        talk = Talk(inbox, token, has_ended)
-        future.add_done_callback(lambda _future: talk.look())
+        # Nothing may hold the future longer than this: Dask would work the unit again, should its result be lost.
+        future.add_done_callback(lambda _future: heard.put(None))
+        talk = Talk(inbox, token, heard, has_ended)
         try:
             yield talk
         finally:
@@ -186,7 +188,7 @@ class Cluster:
     def _listening(self) -> Inbox:
         with self._lock:
             if self._inbox is None:
-                self._inbox = Inbox(self._client)
+                self._inbox = self._answered(lambda: Inbox(self._client))
             return self._inbox
 
     def _made(self, result: Veiled) -> Any:
@@ -248,7 +250,7 @@ class Cluster:
                 return None
             except CancelledError as error:
                 self._patience.stop.raise_if_requested()
-                raise self._ended(_("{address} no longer answers.").format(address=self._address)) from error
+                raise self._lost() from error
             except KilledWorker as error:
                 raise WorkersLostError(str(error.allowed_failures + 1)) from error
             except Exception as error:  # `worked` returns what goes wrong in a unit: this one did not even begin
@@ -259,10 +261,21 @@ class Cluster:
 
     def _has_workers(self) -> bool:
         asked, answer = self._counted
-        if time.monotonic() - asked > _SECONDS_BETWEEN_COUNTS:
-            answer = bool(self._client.scheduler_info(n_workers=0)["n_workers"])
+        if time.monotonic() - asked > _SECONDS_BETWEEN_COUNTS and is_connected(self._client):
+            with suppress(OSError):  # a lost scheduler cancels what it was given: that tells
+                answer = bool(self._client.scheduler_info(n_workers=0)["n_workers"])
             self._counted = (time.monotonic(), answer)
         return answer
+
+    def _answered(self, call: Callable[[], Made]) -> Made:
+        """Return what the scheduler answers."""
+        try:
+            return call()
+        except (OSError, CancelledError) as error:
+            raise self._lost() from error
+
+    def _lost(self) -> StoppedError:
+        return self._ended(_("{address} no longer answers.").format(address=self._address))
 
     def _ended(self, reason: str) -> StoppedError:
         """Ask the whole run to stop, resumably."""

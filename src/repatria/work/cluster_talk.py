@@ -32,6 +32,11 @@ class AbandonedError(Exception):
     """Nobody answers a worker: the run is over, or its unit is not wanted any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Nobody:
+    """The answer where nobody listens any more: Dask works a unit again whose result died with its worker."""
+
+
 class Asking:
     """The worker's side of one attempt at a unit; asked by several threads, one question at a time."""
 
@@ -44,6 +49,7 @@ class Asking:
         self.worker: str = self._worker.address
         """Where this is at work."""
         self._key = self._worker.get_current_task()
+        self.inbox = inbox
         self._token = token
         self._attempt = uuid.uuid4().hex
         self._questions = Queue(inbox, client=client)
@@ -70,9 +76,12 @@ class Asking:
                 self._questions.put(pickle.dumps((self._token, self._attempt, question)))
                 asked = True
             try:
-                return pickle.loads(self._answers.get(timeout=_LOOK_SECONDS))  # noqa: S301 -- of this very cluster
+                answer = pickle.loads(self._answers.get(timeout=_LOOK_SECONDS))  # noqa: S301 -- of this very cluster
             except TimeoutError:
                 continue
+            if not isinstance(answer, _Nobody):
+                return answer
+            break
         raise AbandonedError
 
 
@@ -89,6 +98,11 @@ def worked_asking(function: Callable[[Any, Asking], Made], inbox: str, token: st
         return function(unit, asking)
     finally:
         asking.close()
+
+
+def is_connected(client: "Client") -> bool:
+    """Tell whether there is a scheduler; else Dask tries for half a minute to find it again before a call fails."""
+    return bool(client.status == "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +132,22 @@ class Inbox:
         return self._units.setdefault(token, SimpleQueue())
 
     def closed(self, token: str) -> None:
-        """Let a unit's questions fall from now on."""
+        """Have a unit that asks from now on told that nobody listens."""
         self._units.pop(token, None)
 
     def answer(self, attempt: str, answer: object) -> None:
-        """Answer an attempt at a unit."""
+        """Answer an attempt at a unit; without a scheduler nothing is said, and whoever hears its unit is told so."""
         from distributed import Queue
 
-        answers = Queue(f"{self.name}-{attempt}", client=self._client)
-        answers.put(pickle.dumps(answer))
-        answers.close()
+        if is_connected(self._client):
+            with suppress(OSError, CancelledError):
+                answers = Queue(f"{self.name}-{attempt}", client=self._client)
+                answers.put(pickle.dumps(answer))
+                answers.close()
 
     def close(self) -> None:
         """End the listening."""
-        if self._client.status == "running":  # else it has ended
+        if is_connected(self._client):  # else it has ended
             with suppress(OSError, CancelledError):
                 self._questions.put(_ENOUGH)
                 self._questions.close()
@@ -140,25 +156,34 @@ class Inbox:
         while True:
             try:
                 posted = self._questions.get()
+                if posted == _ENOUGH:
+                    return
+                self._pass_on(*pickle.loads(posted))  # noqa: S301 -- of this very cluster
             except Exception:  # whatever ends the connection: units are told so themselves
                 return
-            if posted == _ENOUGH:
-                return
-            token, attempt, question = pickle.loads(posted)  # noqa: S301 -- of this very cluster
-            unit = self._units.get(token)
-            if unit is not None:
-                unit.put(Heard(attempt, question))
+
+    def _pass_on(self, token: str, attempt: str, question: object) -> None:
+        unit = self._units.get(token)
+        if unit is None:
+            self.answer(attempt, _Nobody())
+        else:
+            unit.put(Heard(attempt, question))
 
 
 class Talk:
     """The other side of one unit, for one thread."""
 
-    def __init__(self, inbox: Inbox, token: str, has_ended: Callable[[], bool]) -> None:
-        """Begin to hear; `has_ended` tells whether the unit ended well, and raises what went wrong."""
+    def __init__(
+        self, inbox: Inbox, token: str, heard: "SimpleQueue[Heard | None]", has_ended: Callable[[], bool]
+    ) -> None:
+        """Begin to hear what comes in; None there: look at once what became of the unit.
+
+        `has_ended` tells whether the unit ended well, and raises what went wrong.
+        """
         self._inbox = inbox
         self._token = token
+        self._heard = heard
         self._has_ended = has_ended
-        self._heard = inbox.opened(token)
 
     def heard(self) -> Heard | None:
         """Return the next question, None once the unit has ended well; raises what it raised."""
@@ -171,10 +196,6 @@ class Talk:
                 return heard
             if self._has_ended():
                 return None
-
-    def look(self) -> None:
-        """Have `heard` look at once what became of the unit; from any thread."""
-        self._heard.put(None)
 
     def answer(self, attempt: str, answer: object) -> None:
         """Answer the question of an attempt; said before it asks, it is what it hears next."""
