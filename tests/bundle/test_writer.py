@@ -57,6 +57,20 @@ def test_reading_back_tells_whether_the_bytes_are_there() -> None:
     assert not writer(store).read_back("bagit.txt", bytes(32), 1)
 
 
+@pytest.mark.parametrize("damaged", [0, 9 << 20, (20 << 20) - 1])
+def test_a_large_file_is_read_back_to_its_last_byte(damaged: int) -> None:
+    data = bytearray(20 << 20)
+    digest = hashlib.sha256(data).digest()
+    store = MemoryStore()
+    writer(store).put("data/whole", bytes(data))
+    assert writer(store).read_back("data/whole", digest, len(data))
+    assert not writer(store).read_back("data/whole", digest, len(data) - 1)
+    assert not writer(store).read_back("data/whole", digest, len(data) + 1)
+    data[damaged] = 1
+    writer(store).put("data/damaged", bytes(data))
+    assert not writer(store).read_back("data/damaged", digest, len(data))
+
+
 def test_a_store_that_keeps_other_bytes_is_found_out() -> None:
     store = MemoryStore(faults=Faults(corrupt=lambda path: path.endswith("age")))
     writer(store).put_volume(1, SEALED)

@@ -5,11 +5,13 @@ Neither deleting nor overwriting is ever asked of the store.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from repatria.bundle import layout
 from repatria.crypt.seal import Sealed
 from repatria.errors import AlreadyExistsError, ChangedError, NotFoundError
+from repatria.store import failures
 from repatria.store.base import Buffer, Store
 
 WRITING_ORDER = (
@@ -59,13 +61,9 @@ class BundleWriter:
         """Return whether the store gives back exactly these bytes; False also if there is nothing."""
         digest, length = hashlib.sha256(), 0
         try:
-            for start in range(0, max(size, 1), _RANGE):
-                with self._store.read(self._folder + path, start, min(_RANGE, size - start)) as reading:
-                    if reading.object.size != size:
-                        return False
-                    for chunk in reading.chunks:
-                        digest.update(chunk)
-                        length += len(chunk)
+            for chunk in self._chunks(path, size):
+                digest.update(chunk)
+                length += len(chunk)
         except (NotFoundError, ChangedError):  # not there, shorter, or replaced meanwhile
             return False
         return length == size and digest.digest() == sha256
@@ -86,6 +84,23 @@ class BundleWriter:
             raise ValueError("these are not the files that finish a bundle")
         for path in WRITING_ORDER:
             self.put(path, files[path])
+
+    def _chunks(self, path: str, size: int) -> Iterator[bytes]:
+        """Yield the bytes of a file, one range read ahead; ChangedError if it has another size."""
+        with ThreadPoolExecutor(1, thread_name_prefix="read-back") as hand:
+            ahead: Future[list[bytes]] | None = None
+            for start in range(0, max(size, 1), _RANGE):
+                come, ahead = ahead, hand.submit(self._range, path, start, min(_RANGE, size - start), size)
+                if come is not None:
+                    yield from come.result()
+            if ahead is not None:
+                yield from ahead.result()
+
+    def _range(self, path: str, start: int, length: int, size: int) -> list[bytes]:
+        with self._store.read(self._folder + path, start, length) as reading:
+            if reading.object.size != size:
+                raise failures.changed(self._folder + path, self._store.uri, self._store.role)
+            return list(reading.chunks)
 
     def _put(self, path: str, data: Buffer, sha256: bytes) -> None:
         try:
