@@ -41,12 +41,12 @@ def find(scene: Scene) -> None:
         hits = run(scene, "search", words, "archives", *KEY)
         found = any(letter in line for line in hits)
         check(scene, found, _("The right letter is among the hits: {letter}.").format(letter=letter))
-    run(scene, "show", f"archives#{SEARCHES[-1][1]}/1", *KEY, "-o", "found.png")
+    run(scene, "show", f"archives#{scene.scans.name}/{SEARCHES[-1][1]}/1", *KEY, "-o", "found.png")
 
 
 def restore(scene: Scene) -> None:
     """Restore the archive and compare its originals with the scans."""
     heading(_("The archive restored: originals as they were scanned, searchable PDFs and texts beside them"))
     run(scene, "restore", "archives", "restored-archive", *KEY)
-    originals = scene.folder / "restored-archive" / "originals"
+    originals = scene.folder / "restored-archive" / "originals" / scene.scans.name
     compare(scene, scene.scans, originals, _("Originals and scans are the same, byte for byte"))
