@@ -8,9 +8,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont, TiffImagePlugin
 
 from repatria.ocr.encoding import Picture
+from repatria.ocr.memory import joined
 from repatria.ocr.pdf_archival import image_pdf
 from repatria.ocr.pdf_input import opened_page
-from repatria.ocr.picture import cut, decoded, picture_of
+from repatria.ocr.picture import decoded, picture_of, placed
 from repatria.ocr.words import Box, PageText, Word
 
 MADE = datetime(2026, 1, 31, tzinfo=UTC)
@@ -53,7 +54,7 @@ def pdf_of(picture: Picture, words: int = 400) -> bytes:
         Word("rougeole", Box(x := 150 + 30 * (n % 45), y := 150 + 45 * (n // 10), x + 25, y + 30), 90.0, n // 10, 0)
         for n in range(words)
     )
-    return image_pdf([(PageText(1, WIDTH, HEIGHT, 200.0, skew=0.4, words=placed), picture)], "Page", "fr", MADE)
+    return joined(image_pdf([(PageText(1, WIDTH, HEIGHT, 200.0, skew=0.4, words=placed), picture)], "Page", "fr", MADE))
 
 
 def difference(pdf: bytes, image: Image.Image) -> float:
@@ -94,7 +95,7 @@ def test_the_pdf_is_hardly_larger_than_the_scan_and_shows_the_same(case: str, sh
     """By 5 % at most; a fax of less than 100 KiB by what a PDF/A is without any picture."""
     scan = CASES[case](sheet)
     frame = decoded(scan, 0)
-    pdf = pdf_of(picture_of(frame, 0))
+    pdf = pdf_of(picture_of(frame))
     assert len(pdf) <= max(1.05 * len(scan), len(scan) + WITHOUT_PICTURE), f"{len(scan)} -> {len(pdf)}"
     assert difference(pdf, frame.image) < 4
 
@@ -104,11 +105,12 @@ def test_the_pdf_is_hardly_larger_than_the_scan_and_shows_the_same(case: str, sh
 def test_what_is_kept_as_it_came_is_turned_and_cut_by_its_placement(
     case: str, rotation: int, sheet: Image.Image
 ) -> None:
-    frame = cut(decoded(CASES[case](sheet), 0), (0.0, 0.5))
-    picture = picture_of(frame, rotation)
-    turned = frame.image.rotate(-rotation, expand=True)
+    frame = decoded(CASES[case](sheet), 0)
+    picture = placed(picture_of(frame), rotation, (0.0, 0.5))
+    half = frame.image.crop((0, 0, frame.image.width // 2, frame.image.height))
+    turned = half.rotate(-rotation, expand=True)
     text = PageText(1, *turned.size, 200.0)
-    assert difference(image_pdf([(text, picture)], "Page", None, MADE), turned) < 4
+    assert difference(joined(image_pdf([(text, picture)], "Page", None, MADE)), turned) < 4
 
 
 def test_pixels_that_are_not_square_are_not_resampled_for_the_pdf(sheet: Image.Image) -> None:
@@ -116,21 +118,21 @@ def test_pixels_that_are_not_square_are_not_resampled_for_the_pdf(sheet: Image.I
     buffer = io.BytesIO()
     fax.save(buffer, "TIFF", compression="group4", dpi=(200, 100), tiffinfo={278: fax.height})
     frame = decoded(buffer.getvalue(), 0)
-    picture = picture_of(frame, 0)
+    picture = picture_of(frame)
     assert frame.image.size == (WIDTH, 2 * (HEIGHT // 2))
     assert (picture.width, picture.height) == fax.size
 
 
 def test_bits_of_a_fax_that_are_stored_the_other_way_round_are_turned(sheet: Image.Image) -> None:
-    plain = picture_of(decoded(one_strip(bitonal(sheet), "group4"), 0), 0)
+    plain = picture_of(decoded(one_strip(bitonal(sheet), "group4"), 0))
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[266] = 2
     tags[278] = HEIGHT
-    mirrored = picture_of(decoded(file_of(bitonal(sheet), "TIFF", compression="group4", tiffinfo=tags), 0), 0)
+    mirrored = picture_of(decoded(file_of(bitonal(sheet), "TIFF", compression="group4", tiffinfo=tags), 0))
     assert mirrored.data == plain.data
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16"])
 def test_what_a_pdf_cannot_show_as_it_came_is_encoded(mode: str, sheet: Image.Image) -> None:
-    picture = picture_of(decoded(file_of(sheet.convert(mode), "PNG"), 0), 0)
+    picture = picture_of(decoded(file_of(sheet.convert(mode), "PNG"), 0))
     assert (picture.filter, picture.bits) == ("FlateDecode", 8)

@@ -15,6 +15,7 @@ from pypdf.generic import DictionaryObject, NameObject
 
 from repatria.ocr.encoding import Picture
 from repatria.ocr.invisible_font import CharacterCodes, font_program
+from repatria.ocr.memory import joined
 from repatria.ocr.pdf_archival import image_pdf
 from repatria.ocr.pdf_input import opened_page
 from repatria.ocr.pdf_layered import layered_pdf
@@ -37,11 +38,17 @@ def page_text(number: int = 1, **facts: object) -> PageText:
 
 
 def picture(form: str = "PNG", mode: str = "L") -> Picture:
-    return picture_of(decoded(encoded(page().convert(mode), form), 0), 0)
+    return picture_of(decoded(encoded(page().convert(mode), form), 0))
 
 
 def pdf_of(*pages: tuple[PageText, Picture | None]) -> bytes:
-    return image_pdf(pages, "Registre <1949> & suite", "fr", MADE)
+    return joined(image_pdf(pages, "Registre <1949> & suite", "fr", MADE))
+
+
+def laid(original: bytes, pages: list[PageText]) -> bytes:
+    pieces = layered_pdf(original, pages)
+    assert pieces is not None
+    return joined(pieces)
 
 
 def boxes_in(pdf: bytes, dpi: float, index: int = 0) -> dict[str, Box]:
@@ -199,16 +206,14 @@ def test_words_are_laid_into_a_pdf_however_its_pages_are_cropped_and_turned(
     text = PageText(
         1, 800, 400, 144.0, words=(word("visible", (100, 100, 300, 140)), word("bas", (600, 340, 700, 380), line=1))
     )
-    made = layered_pdf(buffer.getvalue(), [text])
-    assert made is not None
+    made = laid(buffer.getvalue(), [text])
     assert_words_lie_where_they_are_seen(made, text)
 
 
 def test_a_page_that_lay_on_its_side_is_turned_in_the_pdf() -> None:
     original = pdf_of((page_text(words=()), picture()))
     text = PageText(1, 620, 1240, 150.0, rotation=90, words=(word("haut", (50, 50, 200, 110)),))
-    made = layered_pdf(original, [text])
-    assert made is not None
+    made = laid(original, [text])
     with opened_page(made, 0) as opened:
         assert opened.facts.height > opened.facts.width
     assert_words_lie_where_they_are_seen(made, text)
@@ -216,14 +221,13 @@ def test_a_page_that_lay_on_its_side_is_turned_in_the_pdf() -> None:
 
 def test_a_pdf_that_needs_no_words_stays_as_it_is() -> None:
     original = pdf_of((page_text(), picture()))
-    assert layered_pdf(original, [page_text(flags=("text-layer",))]) is original
-    assert layered_pdf(original, [page_text(words=())]) is original
+    assert layered_pdf(original, [page_text(flags=("text-layer",))]) == [original]
+    assert layered_pdf(original, [page_text(words=())]) == [original]
 
 
 def test_only_the_pages_that_were_read_get_words() -> None:
     original = pdf_of((page_text(words=()), picture()), (page_text(2, words=()), picture()))
-    made = layered_pdf(original, [page_text(flags=("text-layer",)), page_text(2)])
-    assert made is not None
+    made = laid(original, [page_text(flags=("text-layer",)), page_text(2)])
     assert boxes_in(made, 150.0, 0) == {}
     assert set(boxes_in(made, 150.0, 1)) == {"Épidémie", "œuvre", "1949"}
 
@@ -239,8 +243,7 @@ def test_pages_that_share_their_resources_each_keep_their_own_fonts() -> None:
         writer.add_blank_page(595.2, 297.6)[NameObject("/Resources")] = shared
     buffer = io.BytesIO()
     writer.write(buffer)
-    made = layered_pdf(buffer.getvalue(), [page_text(words=()), page_text(2)])
-    assert made is not None
+    made = laid(buffer.getvalue(), [page_text(words=()), page_text(2)])
     assert boxes_in(made, 150.0, 0) == {}
 
 

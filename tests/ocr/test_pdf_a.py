@@ -18,6 +18,7 @@ from PIL import Image
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, StreamObject
 
+from repatria.ocr.memory import joined
 from repatria.ocr.pdf_archival import image_pdf
 from repatria.ocr.picture import decoded, picture_of
 from repatria.ocr.words import PageText
@@ -41,9 +42,9 @@ RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 
 @pytest.fixture(scope="module", params=FILES)
 def pdf(request: pytest.FixtureRequest) -> bytes:
-    picture = picture_of(decoded(FILES[request.param], 0), 0)
+    picture = picture_of(decoded(FILES[request.param], 0))
     text = PageText(1, 1240, 620, 150.0, words=WORDS)
-    return image_pdf([(text, picture), (PageText(2, 1240, 620, 150.0), None)], "Registre (1949)", "fr", MADE)
+    return joined(image_pdf([(text, picture), (PageText(2, 1240, 620, 150.0), None)], "Registre (1949)", "fr", MADE))
 
 
 def objects(pdf: bytes) -> Iterator[Any]:

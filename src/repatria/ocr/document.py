@@ -1,13 +1,15 @@
 """What is kept of a scan beside its own bytes: searchable PDF, plain text, ALTO."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from repatria.ocr.alto import alto, language_tag
-from repatria.ocr.memory import SharedBytes
+from repatria.ocr.memory import Piece, SharedBytes, SharedSpace
 from repatria.ocr.page import Form, ReadPage
 from repatria.ocr.pdf_archival import image_pdf
 from repatria.ocr.pdf_layered import layered_pdf, taken_pdf
+from repatria.ocr.words import PageText
 
 PAGE_BREAK = "\f"
 
@@ -17,6 +19,8 @@ class DocumentTask:
     """All that is needed to make a scan's documents anywhere."""
 
     scan: SharedBytes
+    space: SharedSpace
+    """Where the PDF is laid."""
     form: Form
     pages: tuple[ReadPage, ...]
     """In order, numbered from 1; of a scan that holds several documents, those of this one."""
@@ -37,7 +41,7 @@ class DocumentTask:
 class Derived:
     """A scan's documents."""
 
-    pdf: bytes | None = field(repr=False)
+    pdf: SharedBytes | None
     """None where a part of a PDF could not be taken out of it."""
     text: bytes = field(repr=False)
     alto: bytes = field(repr=False)
@@ -48,17 +52,21 @@ class Derived:
 def derive(task: DocumentTask) -> Derived:
     """Make the documents; a plain function of a plain value, like `page.read_page`."""
     texts = [page.text for page in task.pages]
-    pdf: bytes | None
-    if task.form is Form.PDF:
-        original = task.scan.read()
-        if task.whole:
-            layered = layered_pdf(original, texts)
-            pdf = layered or original
-        else:
-            pdf = layered = taken_pdf(original, [(page.frame, page.side.part, page.text) for page in task.pages])
-    else:
-        pictures = [(page.text, page.picture) for page in task.pages]
-        pdf = layered = image_pdf(pictures, task.title, language_tag(task.languages), task.made)
+    pieces, layered = _pdf(task, texts)
+    pdf = task.space.gather(pieces) if pieces is not None else None
     plain = PAGE_BREAK.join(text.text for text in texts)
     words = alto(texts, task.file_name, task.engine, task.languages, task.made)
-    return Derived(pdf, plain.encode("utf-8"), words, layered is not None)
+    return Derived(pdf, plain.encode("utf-8"), words, layered)
+
+
+def _pdf(task: DocumentTask, texts: Sequence[PageText]) -> tuple[list[Piece] | None, bool]:
+    """Return the PDF in pieces, if there is one, and whether it has its words."""
+    if task.form is not Form.PDF:
+        pictures = [(page.text, page.picture) for page in task.pages]
+        return image_pdf(pictures, task.title, language_tag(task.languages), task.made), True
+    original = task.scan.read()
+    if task.whole:
+        layered = layered_pdf(original, texts)
+        return layered or [original], layered is not None
+    taken = taken_pdf(original, [(page.frame, page.side.part, page.text) for page in task.pages])
+    return taken, taken is not None

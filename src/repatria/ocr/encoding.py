@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+
+from repatria.ocr.memory import SharedBytes, Source, content_of
 
 Placement = tuple[float, float, float, float, float, float]
 """(a, b, c, d, e, f): the stored picture's point (u, v) is shown at (a u + c v + e, b u + d v + f); all are shares of
@@ -31,8 +34,10 @@ _STRIP_OFFSETS, _STRIP_LENGTHS, _JPEG_TABLES = 273, 279, 347
 _GROUP4, _JPEG = 4, 7
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _FILTER_NONE, _FILTER_UP = 0, 2
+_ROWS = 256
 _DEFLATE_LEVEL = 4
 """On grey and coloured scans 6 takes two to three times as long for a tenth less."""
+_carried = SharedBytes.carried
 _LASTING_DEFLATE_LEVEL = 9
 """Of fax coding, which is small."""
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -42,7 +47,7 @@ _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 class Picture:
     """An image as a PDF stores it: one encoded stream and how it lies on the page."""
 
-    data: bytes = field(repr=False)
+    data: SharedBytes
     width: int
     height: int
     filter: str
@@ -60,26 +65,26 @@ class Picture:
     """Indexed only: red, green, blue of each colour."""
 
 
-def kept(file: bytes, form: str | None, mode: str, tags: Mapping[int, Any] | None = None) -> Picture | None:
+def kept(source: Source, form: str | None, mode: str, tags: Mapping[int, Any] | None = None) -> Picture | None:
     """Return the picture of a frame as it came in its file; None if a PDF cannot show its coding.
 
     `form` and `mode` are Pillow's names, `tags` those of a TIFF's frame, of an image that was decoded whole.
     """
     if form == "TIFF":
-        return _kept_strip(file, mode, tags or {})
+        return _kept_strip(source, mode, tags or {})
     if form in ("JPEG", "MPO") and mode in ("L", "RGB"):
-        return _kept_jpeg(file, mode)
+        return _kept_jpeg(content_of(source), mode)
     if form == "PNG":
-        return _kept_png(file)
+        return _kept_png(content_of(source))
     if form == "JPEG2000" and mode in ("L", "RGB"):
-        return _kept_jp2(file, mode)
+        return _kept_jp2(content_of(source), mode)
     return None
 
 
 def deflated(picture: Picture) -> Picture:
     """Return a picture deflated over its coding where that saves something."""
-    data = zlib.compress(picture.data, _LASTING_DEFLATE_LEVEL)
-    return replace(picture, data=data, deflated=True) if len(data) < len(picture.data) else picture
+    data = zlib.compress(picture.data.read(), _LASTING_DEFLATE_LEVEL)
+    return replace(picture, data=_carried(data), deflated=True) if len(data) < picture.data.size else picture
 
 
 def encoded(image: Image.Image) -> Picture:
@@ -89,13 +94,13 @@ def encoded(image: Image.Image) -> Picture:
     if image.mode != "1":
         return _png_picture(image)
     # Dithered pictures are what fax coding is worst at.
-    return min(deflated(_group4_picture(image)), _png_picture(image), key=lambda picture: len(picture.data))
+    return min(deflated(_group4_picture(image)), _png_picture(image), key=lambda picture: picture.data.size)
 
 
 def _kept_jpeg(file: bytes, mode: str) -> Picture:
     with Image.open(io.BytesIO(file)) as image:
         width, height = image.size
-    return Picture(file, width, height, "DCTDecode", "DeviceGray" if mode == "L" else "DeviceRGB", 8)
+    return Picture(_carried(file), width, height, "DCTDecode", "DeviceGray" if mode == "L" else "DeviceRGB", 8)
 
 
 def _kept_png(file: bytes) -> Picture | None:
@@ -107,7 +112,7 @@ def _kept_png(file: bytes) -> Picture | None:
         return None
     data = b"".join(data for kind, data in chunks if kind == b"IDAT")
     palette = next((data for kind, data in chunks if kind == b"PLTE"), b"") if colours == 3 else b""
-    return Picture(data, width, height, "FlateDecode", _PNG_COLOURS[colours], bits, palette=palette)
+    return Picture(_carried(data), width, height, "FlateDecode", _PNG_COLOURS[colours], bits, palette=palette)
 
 
 def _png_chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -118,7 +123,7 @@ def _png_chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += length + 12
 
 
-def _kept_strip(file: bytes, mode: str, tags: Mapping[int, Any]) -> Picture | None:
+def _kept_strip(source: Source, mode: str, tags: Mapping[int, Any]) -> Picture | None:
     """Return a TIFF's frame that is one strip of fax coding or of JPEG (TIFF 6.0; TechNote 2); None if it is not.
 
     JPEG is kept in grey and in YCbCr, which PDF takes three channels without further word to be.
@@ -126,16 +131,18 @@ def _kept_strip(file: bytes, mode: str, tags: Mapping[int, Any]) -> Picture | No
     offsets, lengths = tags.get(_STRIP_OFFSETS, ()), tags.get(_STRIP_LENGTHS, ())
     if len(offsets) != 1 or len(lengths) != 1:
         return None
-    data = file[offsets[0] : offsets[0] + lengths[0]]
+    data = content_of(source, offsets[0], lengths[0])
     size = int(tags[_WIDTH]), int(tags[_HEIGHT])
     compression, photometric = tags.get(_COMPRESSION), tags.get(_PHOTOMETRIC)
     if compression == _GROUP4 and mode == "1" and photometric in (0, 1):
         data = data.translate(_MIRRORED) if tags.get(_FILL_ORDER) == 2 else data
-        return deflated(Picture(data, *size, "CCITTFaxDecode", "DeviceGray", 1, white_is_zero=photometric == 0))
+        return deflated(
+            Picture(_carried(data), *size, "CCITTFaxDecode", "DeviceGray", 1, white_is_zero=photometric == 0)
+        )
     if compression == _JPEG and (mode, photometric) in (("L", 1), ("RGB", 6)) and data.startswith(_JPEG_START):
         tables = bytes(tags.get(_JPEG_TABLES, b""))
         whole = tables.removesuffix(_JPEG_END) + data[2:] if tables.startswith(_JPEG_START) else data
-        return Picture(whole, *size, "DCTDecode", "DeviceGray" if mode == "L" else "DeviceRGB", 8)
+        return Picture(_carried(whole), *size, "DCTDecode", "DeviceGray" if mode == "L" else "DeviceRGB", 8)
     return None
 
 
@@ -151,7 +158,7 @@ def _kept_jp2(file: bytes, mode: str) -> Picture | None:
     colours = _JP2_SPACES.get(int.from_bytes(spaces[0][3:7]))
     if colours is None or depth != 7 or (colours, channels) != (("DeviceGray", 1) if mode == "L" else ("DeviceRGB", 3)):
         return None
-    return Picture(file, width, height, "JPXDecode", colours, 8)
+    return Picture(_carried(file), width, height, "JPXDecode", colours, 8)
 
 
 def _jp2_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -178,7 +185,7 @@ def _group4_picture(image: Image.Image) -> Picture:
         (start,), (length,) = tags[273], tags[279]
         white_is_zero = tags[262] == 0
     return Picture(
-        file[start : start + length],
+        _carried(file[start : start + length]),
         image.width,
         image.height,
         "CCITTFaxDecode",
@@ -193,13 +200,25 @@ def _png_picture(image: Image.Image) -> Picture:
 
     Scans differ little from what PNG encoders reach who try every filter, which takes most of their time.
     """
-    rows = np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(image.height, -1)
-    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), dtype=np.uint8)
     bits = 1 if image.mode == "1" else 8
-    filtered[:, 0] = _FILTER_NONE if bits == 1 else _FILTER_UP
-    filtered[:, 1:] = rows
-    if bits == 8:
-        filtered[1:, 1:] -= rows[:-1]
     deflate = zlib.compressobj(_DEFLATE_LEVEL, strategy=zlib.Z_FILTERED if bits == 8 else zlib.Z_DEFAULT_STRATEGY)
-    data = deflate.compress(filtered.data) + deflate.flush()
-    return Picture(data, *image.size, "FlateDecode", "DeviceRGB" if image.mode == "RGB" else "DeviceGray", bits)
+    data = b"".join([*map(deflate.compress, _filtered(image, bits)), deflate.flush()])
+    colours = "DeviceRGB" if image.mode == "RGB" else "DeviceGray"
+    return Picture(_carried(data), *image.size, "FlateDecode", colours, bits)
+
+
+def _filtered(image: Image.Image, bits: int) -> Iterator[memoryview]:
+    """Yield the rows of a picture as PNG filters them, some at a time: another copy of it would be large."""
+    above: NDArray[np.uint8] | None = None
+    for top in range(0, image.height, _ROWS):
+        bottom = min(top + _ROWS, image.height)
+        rows = np.frombuffer(image.crop((0, top, image.width, bottom)).tobytes(), np.uint8).reshape(bottom - top, -1)
+        filtered = np.empty((rows.shape[0], rows.shape[1] + 1), dtype=np.uint8)
+        filtered[:, 0] = _FILTER_NONE if bits == 1 else _FILTER_UP
+        filtered[:, 1:] = rows
+        if bits == 8:
+            filtered[1:, 1:] -= rows[:-1]
+            if above is not None:
+                filtered[0, 1:] -= above
+            above = rows[-1]
+        yield filtered.data

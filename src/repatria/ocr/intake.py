@@ -14,7 +14,7 @@ from posixpath import basename, dirname, splitext
 from repatria.errors import Role, UsageError
 from repatria.i18n import _
 from repatria.model import Object, ObjectKind
-from repatria.ocr.memory import SharedBytes
+from repatria.ocr.memory import SharedBytes, content_of
 from repatria.ocr.page import Form
 from repatria.ocr.picture import UnreadablePageError
 from repatria.source.base import ObjectSource
@@ -197,20 +197,22 @@ def form_of(data: bytes) -> Form | None:
 
 def inspect(scan: SharedBytes) -> Inspection:
     """Return what a scan is and where its pages lie; runs in a child process. UnreadablePageError if it is none."""
-    data = scan.read()
-    form = form_of(data)
+    source = scan.source
+    form = form_of(content_of(source, 0, _PDF_SIGNATURE_WITHIN))
     if form is None:
         raise UnreadablePageError(
-            _("It is empty.") if not data else _("It is no JPEG, PNG, TIFF, JPEG 2000 or PDF, whatever its name says."),
+            _("It is empty.")
+            if not scan.size
+            else _("It is no JPEG, PNG, TIFF, JPEG 2000 or PDF, whatever its name says."),
             advice=_("Save it in one of these forms, or take it out of the folder."),
         )
     if form is Form.PDF:
         from repatria.ocr.pdf_input import count_pages
 
-        return Inspection(form, tuple(range(count_pages(data))))
+        return Inspection(form, tuple(range(count_pages(source))))
     from repatria.ocr.picture import frames_of
 
-    return Inspection(form, tuple(frames_of(data)))
+    return Inspection(form, tuple(frames_of(source)))
 
 
 def _shelf(path: str, place: str) -> Shelf:

@@ -17,7 +17,7 @@ from repatria.ocr.engine import Engine, EngineChoice
 from repatria.ocr.looks import Sheet, read_sheet
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.pdf_input import TEXT_LAYER_DPI, PageFacts, PdfPage, opened_page, text_is_good
-from repatria.ocr.picture import Frame, cut, decoded, grey_of, picture_of
+from repatria.ocr.picture import decoded, grey_of, picture_of, placed
 from repatria.ocr.separators import QR_DPI, separator_of
 from repatria.ocr.spreads import gutter_of
 from repatria.ocr.words import PageText, Word
@@ -85,27 +85,31 @@ def read_page(task: PageTask) -> tuple[ReadPage, ...]:
     """Work one page and return its sides in reading order; UnreadablePageError if it cannot be decoded."""
     if task.form is Form.PDF:
         return tuple(ReadPage(side, None, task.frame) for side in task.known or _read_pdf_page(task))
-    frame = decoded(task.scan.read(), task.frame)
-    sides = task.known
-    if not sides:
-        sheet = Sheet(grey_of(frame.image), frame.dpi, frame.dpi_known)
-        code = separator_of(sheet.grey, sheet.dpi, dpi_known=sheet.dpi_known)
-        sides = (_separator(task, sheet, code),) if code is not None else _read_sides(task, sheet)
-    return tuple(_pictured(frame, side, task.frame) for side in sides)
+    frame = decoded(task.scan.source, task.frame)
+    sheet = None if task.known else Sheet(grey_of(frame.image), frame.dpi, frame.dpi_known)
+    code = separator_of(sheet.grey, sheet.dpi, dpi_known=sheet.dpi_known) if sheet is not None else None
+    if sheet is not None and code is not None:
+        return (
+            ReadPage(_separator(task, sheet, code), None, task.frame),
+        )  # it is in the original, and needs no picture
+    picture = picture_of(frame)
+    del frame  # the engine needs the memory
+    sides = _read_sides(task, sheet) if sheet is not None else task.known
+    return tuple(_pictured(picture, side, task.frame) for side in sides)
 
 
 def picture_page(task: PageTask) -> tuple[ReadPage, ...]:
     """Decode one page and leave its words: for a page that ended the engine."""
     if task.form is Form.PDF:
-        with opened_page(task.scan.read(), task.frame) as page:
+        with opened_page(task.scan.source, task.frame) as page:
             return (ReadPage(Side(_drawn_text(task.number, page.facts, (), "failed")), None, task.frame),)
-    frame = decoded(task.scan.read(), task.frame)
+    frame = decoded(task.scan.source, task.frame)
     text = PageText(task.number, *frame.image.size, frame.dpi, flags=("failed",))
-    return (_pictured(frame, Side(text), task.frame),)
+    return (_pictured(picture_of(frame), Side(text), task.frame),)
 
 
 def _read_pdf_page(task: PageTask) -> tuple[Side, ...]:
-    with opened_page(task.scan.read(), task.frame) as page:
+    with opened_page(task.scan.source, task.frame) as page:
         code = _code_of(page) if page.facts.image_share > _SCANNED else None
         if code is not None:
             return (Side(_drawn_text(task.number, page.facts, (), "separator"), separator=code),)
@@ -144,10 +148,10 @@ def _separator(task: PageTask, sheet: Sheet, code: SeparatorCode) -> Side:
     return Side(PageText(task.number, width, height, sheet.dpi, flags=("separator",)), separator=code)
 
 
-def _pictured(frame: Frame, side: Side, number: int) -> ReadPage:
-    """Return a side with its picture; a separator sheet is in the original, and needs none."""
-    picture = None if side.separator else picture_of(cut(frame, side.part), side.text.rotation)
-    return ReadPage(side, picture, number)
+def _pictured(picture: Picture, side: Side, number: int) -> ReadPage:
+    """Return a side with its picture; a separator sheet needs none."""
+    shown = None if side.separator else placed(picture, side.text.rotation, side.part)
+    return ReadPage(side, shown, number)
 
 
 def _sheet_of(page: PdfPage) -> Sheet:

@@ -21,6 +21,8 @@ from pypdf.generic import (
 
 from repatria.ocr.encoding import Picture
 from repatria.ocr.invisible_font import CharacterCodes
+from repatria.ocr.memory import Piece, SharedBytes
+from repatria.ocr.pdf_file import HeldStream
 from repatria.ocr.pdf_objects import PRODUCER, add, dictionary, fill_font, name, new_font, stream, written
 from repatria.ocr.text_layer import FONT_NAME, ToUserSpace, operators
 from repatria.ocr.words import PageText
@@ -33,8 +35,8 @@ _ICC_VERSION = struct.pack(">L", 0x04200000)  # 4.2, the latest that PDF 1.7 kno
 
 def image_pdf(
     pages: Sequence[tuple[PageText, Picture | None]], title: str, language: str | None, made: datetime
-) -> bytes:
-    """Return a PDF/A-2b with a page for each picture and its words; a page without a picture is blank.
+) -> list[Piece]:
+    """Return, in pieces, a PDF/A-2b with a page for each picture and its words; a page without a picture is blank.
 
     `language` is a BCP 47 tag, `made` has a time zone.
     """
@@ -42,7 +44,7 @@ def image_pdf(
     writer.pdf_header = "%PDF-1.7"
     codes = CharacterCodes()
     font = new_font(writer)
-    drawn: dict[bytes, IndirectObject] = {}
+    drawn: dict[SharedBytes, IndirectObject] = {}
     for text, picture in pages:
         if picture is not None and picture.data not in drawn:  # the halves of a spread show one picture
             drawn[picture.data] = add(writer, _image(picture))
@@ -58,7 +60,7 @@ def _add_page(
     picture: Picture | None,
     codes: CharacterCodes,
     font: IndirectObject,
-    drawn: Mapping[bytes, IndirectObject],
+    drawn: Mapping[SharedBytes, IndirectObject],
 ) -> None:
     longest, shortest = max(text.width, text.height), min(text.width, text.height)
     dpi = min(max(text.dpi, 72 * longest / LARGEST_PAGE), 72 * shortest / SMALLEST_PAGE)
@@ -107,7 +109,7 @@ def _image(picture: Picture) -> StreamObject:
         for key, outer in (("Filter", name("FlateDecode")), ("DecodeParms", NullObject())):
             if name(key) in entries:
                 entries[name(key)] = ArrayObject([outer, entries[name(key)]])
-    return stream(picture.data, entries)
+    return HeldStream(picture.data, entries)
 
 
 def _colour_space(picture: Picture) -> PdfObject:

@@ -3,11 +3,14 @@
 Runs in a child process (`isolation`), like every decoder. PDFium is not for several threads at once.
 """
 
+import ctypes
 import math
+import mmap
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pypdfium2
@@ -15,6 +18,7 @@ from PIL import Image
 from pypdfium2 import raw
 
 from repatria.i18n import _
+from repatria.ocr.memory import Source
 from repatria.ocr.picture import UnreadablePageError
 from repatria.ocr.preparation import Grey
 from repatria.ocr.words import Box, Word, hull
@@ -24,7 +28,8 @@ TEXT_LAYER_DPI = 200.0
 LEAST_DPI, MOST_DPI = 150.0, 600.0
 DRAWN_DPI = 300.0
 """Of a page that is drawn, not scanned, yet has no text that can be used."""
-MAX_RENDERED_PIXELS = 120_000_000
+MAX_RENDERED_PIXELS = 50_000_000
+"""Of a page that is drawn: as many as are read (`looks`); A2 at 300 dpi has 35 million."""
 MAX_PAGES = 20_000
 _FEW_WORDS = 25
 _BACKGROUND_PIXELS = 64  # images of so few pixels are colours stretched over a page
@@ -52,10 +57,10 @@ class PageFacts:
 
 
 @contextmanager
-def opened_pdf(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
+def opened_pdf(source: Source) -> Iterator[pypdfium2.PdfDocument]:
     """Open a PDF in memory; one that asks for a password or is no PDF is UnreadablePageError."""
     try:
-        document = pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(source if isinstance(source, bytes) else _mapped(source))
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == raw.FPDF_ERR_PASSWORD:
             raise UnreadablePageError(
@@ -69,9 +74,16 @@ def opened_pdf(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
         document.close()
 
 
-def count_pages(data: bytes) -> int:
+def _mapped(source: Path) -> ctypes.Array[ctypes.c_char]:
+    """Return bytes of which only those that PDFium reads come into this process."""
+    with source.open("rb") as held:
+        mapped = mmap.mmap(held.fileno(), 0, access=mmap.ACCESS_COPY)  # ctypes takes nothing that is read-only
+    return (ctypes.c_char * len(mapped)).from_buffer(mapped)
+
+
+def count_pages(source: Source) -> int:
     """Return how many pages a PDF has."""
-    with opened_pdf(data) as document:
+    with opened_pdf(source) as document:
         count = len(document)
     if count > MAX_PAGES:
         raise UnreadablePageError(
@@ -124,9 +136,9 @@ class PdfPage:
 
 
 @contextmanager
-def opened_page(data: bytes, index: int) -> Iterator[PdfPage]:
+def opened_page(source: Source, index: int) -> Iterator[PdfPage]:
     """Open one page, from 0."""
-    with opened_pdf(data) as document:
+    with opened_pdf(source) as document:
         try:
             page = document[index]
         except (pypdfium2.PdfiumError, IndexError) as error:

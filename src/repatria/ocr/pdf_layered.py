@@ -14,6 +14,7 @@ from pypdf.errors import PyPdfError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, NumberObject, RectangleObject
 
 from repatria.ocr.invisible_font import CharacterCodes
+from repatria.ocr.memory import Piece
 from repatria.ocr.pdf_objects import add, fill_font, name, new_font, stream, written
 from repatria.ocr.text_layer import FONT_NAME, ToUserSpace, operators
 from repatria.ocr.words import PageText
@@ -24,18 +25,18 @@ Corners = tuple[float, float, float, float]
 _DEEPEST_TREE = 100
 
 
-def layered_pdf(original: bytes, pages: Sequence[PageText]) -> bytes | None:
+def layered_pdf(original: bytes, pages: Sequence[PageText]) -> list[Piece] | None:
     """Return the PDF with the words of `pages` (one for each of its pages) under its own; None if pypdf cannot.
 
     Pages that lay on their side or head are turned upright. Those whose own text was kept get nothing, and a file that
     needs nothing stays as it is. One that is locked against change only (owner password) is opened.
     """
     if not any(_needs_layer(page) for page in pages):
-        return original
+        return [original]
     return _attempted(lambda: _layered(original, pages))
 
 
-def taken_pdf(original: bytes, pages: Sequence[tuple[int, Part, PageText]]) -> bytes | None:
+def taken_pdf(original: bytes, pages: Sequence[tuple[int, Part, PageText]]) -> list[Piece] | None:
     """Return some pages of a PDF, each with its words; None if pypdf cannot.
 
     A page is named by its place (from 0), the part of it that is shown (shares of its width), and its words; it may
@@ -44,7 +45,7 @@ def taken_pdf(original: bytes, pages: Sequence[tuple[int, Part, PageText]]) -> b
     return _attempted(lambda: _taken(original, pages))
 
 
-def _attempted(make: Callable[[], bytes]) -> bytes | None:
+def _attempted(make: Callable[[], list[Piece]]) -> list[Piece] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -58,14 +59,14 @@ def _needs_layer(page: PageText) -> bool:
     return bool(page.words) and "text-layer" not in page.flags
 
 
-def _layered(original: bytes, pages: Sequence[PageText]) -> bytes:
+def _layered(original: bytes, pages: Sequence[PageText]) -> list[Piece]:
     reader = _opened(original)
     writer = PdfWriter(clone_from=reader)
     writer.pdf_header = max(reader.pdf_header, "%PDF-1.4")
     return _with_words(writer, pages)
 
 
-def _taken(original: bytes, pages: Sequence[tuple[int, Part, PageText]]) -> bytes:
+def _taken(original: bytes, pages: Sequence[tuple[int, Part, PageText]]) -> list[Piece]:
     reader = _opened(original)
     writer = PdfWriter()
     writer.pdf_header = max(reader.pdf_header, "%PDF-1.4")
@@ -83,7 +84,7 @@ def _opened(original: bytes) -> PdfReader:
     return reader
 
 
-def _with_words(writer: PdfWriter, pages: Sequence[PageText]) -> bytes:
+def _with_words(writer: PdfWriter, pages: Sequence[PageText]) -> list[Piece]:
     codes = CharacterCodes()
     font = new_font(writer)
     for text, page in zip(pages, writer.pages, strict=True):

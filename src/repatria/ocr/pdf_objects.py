@@ -1,6 +1,5 @@
 """The few PDF objects that both kinds of searchable PDF are made of."""
 
-import io
 from collections.abc import Mapping
 
 from pypdf import PdfWriter
@@ -18,7 +17,8 @@ from pypdf.generic import (
 
 from repatria import __version__
 from repatria.ocr import invisible_font
-from repatria.ocr.pdf_file import write_pdf
+from repatria.ocr.memory import Piece
+from repatria.ocr.pdf_file import pieces_of
 
 PRODUCER = f"Repatria {__version__}"
 
@@ -101,12 +101,10 @@ def _characters() -> DictionaryObject:
     return dictionary(Registry=TextStringObject("Adobe"), Ordering=TextStringObject("Identity"), Supplement=0)
 
 
-def written(writer: PdfWriter) -> bytes:
-    """Return the file."""
+def written(writer: PdfWriter) -> list[Piece]:
+    """Return the file, in pieces."""
     writer.generate_file_identifiers()
-    buffer = io.BytesIO()
-    write_pdf(writer, buffer)
-    return buffer.getvalue()
+    return pieces_of(writer)
 
 
 def _value(value: PdfObject | int | bool | str) -> PdfObject:

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageErr
 from repatria.errors import FindingsError
 from repatria.i18n import _
 from repatria.ocr.encoding import IDENTITY, Picture, Placement, encoded, kept
+from repatria.ocr.memory import Source
 from repatria.ocr.preparation import Grey
 
 FORMATS = ("JPEG", "PNG", "TIFF", "JPEG2000")
@@ -27,6 +28,8 @@ _SCREEN_DPI = 100
 _TOO_FINE_DPI = 2400
 _REDUCED_COPY = 1  # bit 0 of TIFF's NewSubfileType
 
+_NOT_TRANSFORMED = 0
+"""Of Adobe's marker in a JPEG: its channels are red, green and blue."""
 _LOSSLESS = frozenset({"FlateDecode", "CCITTFaxDecode"})
 _BY_ORIENTATION: dict[int, Placement] = {
     1: IDENTITY,
@@ -49,14 +52,12 @@ class Frame:
     """One decoded frame of an image file."""
 
     image: Image.Image
-    """Upright by its tags, square pixels, colours as stored."""
+    """Upright by its tags, square pixels; colours as stored, or grey where `kept` has them."""
     dpi: float
     dpi_known: bool
     """Whether the file told it; else it is that of an A4 sheet of this size."""
     orientation: int = 1
     """The EXIF or TIFF orientation that was applied, 1..8."""
-    part: tuple[float, float] = (0.0, 1.0)
-    """From where to where `image` lies in what the file shows, in shares of its width."""
     kept: Picture | None = None
     """The file's own picture, where a PDF can show it as it is."""
     upright: Image.Image | None = None
@@ -64,13 +65,13 @@ class Frame:
 
 
 @contextmanager
-def opened(data: bytes) -> Iterator[Image.Image]:
+def opened(source: Source) -> Iterator[Image.Image]:
     """Open an image file in memory; whatever a decoder finds wrong with it is UnreadablePageError."""
     Image.MAX_IMAGE_PIXELS = None  # `_refuse_bomb` is exact where Pillow's limit only warns
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
                 yield image
     except UnidentifiedImageError as error:
         raise UnreadablePageError(_("It is not a whole image of a known kind.")) from error
@@ -79,9 +80,9 @@ def opened(data: bytes) -> Iterator[Image.Image]:
         raise UnreadablePageError(_damage(error)) from error
 
 
-def frames_of(data: bytes) -> list[int]:
+def frames_of(source: Source) -> list[int]:
     """Return the numbers of the frames that are pages: every frame but reduced copies (thumbnails)."""
-    with opened(data) as image:
+    with opened(source) as image:
         if image.format != "TIFF":
             return [0]
         count = min(getattr(image, "n_frames", 1), MAX_FRAMES)
@@ -94,67 +95,60 @@ def frames_of(data: bytes) -> list[int]:
         return pages or [0]
 
 
-def decoded(data: bytes, number: int) -> Frame:
+def decoded(source: Source, number: int) -> Frame:
     """Decode frame `number`, whole or not at all."""
-    with opened(data) as image:
+    with opened(source) as image:
         image.seek(number)
         _refuse_bomb(image.width, image.height)
         orientation = int(image.getexif().get(ExifTags.Base.Orientation) or 1)
         across, down = _resolution(image)
         tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
+        mode = image.mode
+        if image.format == "JPEG" and image.info.get("adobe_transform") != _NOT_TRANSFORMED:
+            image.draft("L", None)  # a quarter of the memory: the colours are in what is kept
         image.load()
-        stored = kept(data, image.format, image.mode, tags)
-        upright = ImageOps.exif_transpose(image)
+        stored = kept(source, image.format, mode, tags)
+        upright = ImageOps.exif_transpose(image) if orientation in _BY_ORIENTATION and orientation > 1 else image
     if orientation > 4:
         across, down = down, across
     square, dpi = _squared(upright, across, down)
     applied = orientation if orientation in _BY_ORIENTATION else 1
+    if stored is not None:
+        stored = replace(stored, placement=_BY_ORIENTATION[applied])
     return Frame(square, dpi, across > 0, applied, kept=stored, upright=upright if square is not upright else None)
-
-
-def cut(frame: Frame, part: tuple[float, float]) -> Frame:
-    """Return the part of a whole frame from one share of its width to another; the file's own picture stays whole."""
-    if part == (0.0, 1.0):
-        return frame
-    upright = _part_of(frame.upright, part) if frame.upright is not None else None
-    return replace(frame, image=_part_of(frame.image, part), upright=upright, part=part)
 
 
 def grey_of(image: Image.Image) -> Grey:
     """Return the picture in grey, alpha laid on white, more than 8 bits brought down to 8 without clipping."""
     if image.mode.startswith("I") or image.mode == "F":
         return _eight_bits(np.asarray(image))
-    return np.asarray(_opaque(image).convert("L"))
+    return np.asarray(image if image.mode == "L" else _opaque(image).convert("L"))
 
 
-def picture_of(frame: Frame, rotation: int) -> Picture:
+def picture_of(frame: Frame) -> Picture:
     """Return the picture that a PDF carries: the file's own where that can be shown and is smallest, else without loss.
 
-    `rotation` are the clockwise degrees that turn the frame upright.
+    Its placement shows it upright by its tags; `placed` turns it further.
     """
     as_it_came = frame.kept
-    if as_it_came is not None:
-        as_it_came = replace(as_it_came, placement=placement_of(frame.orientation, rotation, frame.part))
-        if as_it_came.filter not in _LOSSLESS or not _may_be_bitonal(as_it_came):
-            return as_it_came
-    image = _plain(frame.image if frame.upright is None else frame.upright)
-    made = encoded(image.rotate(-rotation, expand=True) if rotation else image)
-    return as_it_came if as_it_came is not None and len(as_it_came.data) <= len(made.data) else made
+    if as_it_came is not None and (as_it_came.filter not in _LOSSLESS or not _may_be_bitonal(as_it_came)):
+        return as_it_came
+    made = encoded(_plain(frame.image if frame.upright is None else frame.upright))
+    return as_it_came if as_it_came is not None and as_it_came.data.size <= made.data.size else made
 
 
-def placement_of(orientation: int, rotation: int, part: tuple[float, float] = (0.0, 1.0)) -> Placement:
-    """Return where points of the stored picture are shown.
+def placed(picture: Picture, rotation: int, part: tuple[float, float] = (0.0, 1.0)) -> Picture:
+    """Return a picture of which a part is shown, turned: shares of its width, then clockwise degrees.
 
-    EXIF orientation comes first, then the part that is shown, then the clockwise rotation. What lies outside the part
-    is shown outside the page.
+    What lies outside the part is shown outside the page.
     """
-    a, b, c, d, e, f = _BY_ORIENTATION[orientation]
+    a, b, c, d, e, f = picture.placement
     left, width = part[0], part[1] - part[0]
     if width != 1.0:
         a, c, e = a / width, c / width, (e - left) / width
     for _quarter in range(rotation // 90 % 4):
         a, b, c, d, e, f = -b, a, -d, c, 1 - f, e  # (x, y) -> (1 - y, x)
-    return a, b, c, d, e, f
+    return replace(picture, placement=(a, b, c, d, e, f))
 
 
 def _refuse_bomb(width: int, height: int) -> None:
@@ -205,11 +199,6 @@ def _eight_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Gr
     full = next((limit for limit in (1.0, 255.0, 4095.0, 65535.0) if top <= limit), top)
     grey: Grey = np.clip(numbers / full * 255.0, 0, 255).astype(np.uint8)
     return grey
-
-
-def _part_of(image: Image.Image, part: tuple[float, float]) -> Image.Image:
-    left, right = (round(share * image.width) for share in part)
-    return image.crop((left, 0, right, image.height))
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -21,6 +21,8 @@ _INK_REACH = 4
 """Pixels of the small copy, to each side: more than half the breadth of a stroke of headline type."""
 _PAPER_BLUR = 8
 _WHITENING = (255.0 / np.maximum(np.arange(256), 1)).astype(np.float32)
+_ROWS = 256
+"""Rows that are worked at once where numbers take more room than pixels."""
 _SKEW_ROWS = 1000
 _SKEW_POINTS = 60_000
 _ENOUGH_INK = 500
@@ -42,8 +44,11 @@ def flattened(grey: Grey) -> Grey:
     small = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.BOX)
     wiped = _lowest(_highest(np.asarray(small), _INK_REACH), _INK_REACH)
     paper = Image.fromarray(wiped).filter(ImageFilter.GaussianBlur(_PAPER_BLUR))
-    whitening = _WHITENING[np.asarray(paper.resize(image.size, Image.Resampling.BICUBIC))]
-    flat: Grey = np.minimum(whitening * grey, 255.0).astype(np.uint8)
+    around = np.asarray(paper.resize(image.size, Image.Resampling.BICUBIC))
+    flat: Grey = np.empty_like(grey)
+    for top in range(0, len(grey), _ROWS):
+        rows = slice(top, top + _ROWS)
+        flat[rows] = np.minimum(_WHITENING[around[rows]] * grey[rows], 255.0)
     return flat
 
 
@@ -51,8 +56,8 @@ def stretched(grey: Grey) -> Grey:
     """Return the page flattened, with its ink drawn out to black: for faint copies and pencil."""
     flat = flattened(grey)
     dark, light = np.percentile(flat, (1, 60))
-    scaled = (flat.astype(np.float32) - dark) / max(1.0, float(light - dark)) * 255.0
-    drawn: Grey = np.clip(scaled, 0, 255).astype(np.uint8)
+    scaled = (np.arange(256, dtype=np.float32) - dark) / max(1.0, float(light - dark)) * 255.0
+    drawn: Grey = np.clip(scaled, 0, 255).astype(np.uint8)[flat]
     return drawn
 
 

@@ -11,7 +11,7 @@ from repatria.ocr.engine import EngineChoice
 from repatria.ocr.hands import LocalHands, PageHands, PageWork
 from repatria.ocr.intake import ORIGINALS, Inspection, Shelf, inspect
 from repatria.ocr.isolation import Ending, IsolationError
-from repatria.ocr.memory import SharedBytes
+from repatria.ocr.memory import SharedBytes, SharedSpace
 from repatria.ocr.page import PageTask, ReadPage, Side, picture_page, read_page
 from repatria.ocr.page_journal import PageJournal
 from repatria.ocr.parting import parted
@@ -67,6 +67,19 @@ class ReadScan:
 
 
 @dataclass(frozen=True, slots=True)
+class _Desk:
+    """A scan that is being read, in memory."""
+
+    scan: SharedBytes
+    made: SharedSpace
+    """What is made of it."""
+
+    def close(self) -> None:
+        self.scan.close()
+        self.made.close()
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Reads scans; its methods may be called from several threads, one for each scan under way."""
 
@@ -93,16 +106,16 @@ class Reader:
 
         StoppedError once a stop is asked for.
         """
-        shared = SharedBytes.of(data)
+        desk = _Desk(SharedBytes.of(data), SharedSpace.new())
         try:
-            inspection = self.here.call(inspect, shared, INSPECTION_SECONDS)
+            inspection = self.here.call(inspect, desk.scan, INSPECTION_SECONDS)
             self.inspected(len(inspection.frames))
-            return self._read_pages(shared, sha256, inspection, shelf)
+            return self._read_pages(desk, sha256, inspection, shelf)
         except (FindingsError, IsolationError) as error:
             self.stop.raise_if_requested()
             return ReadScan(troubles=(Trouble(reason_of(error)),))
         finally:
-            shared.close()
+            desk.close()
 
     def give_up(self) -> None:
         """End what is under way: every call of `read` raises soon."""
@@ -110,13 +123,13 @@ class Reader:
         self.here.kill()
         self.pages.kill()
 
-    def _read_pages(self, shared: SharedBytes, sha256: bytes, inspection: Inspection, shelf: Shelf) -> ReadScan:
+    def _read_pages(self, desk: _Desk, sha256: bytes, inspection: Inspection, shelf: Shelf) -> ReadScan:
         tasks = [
-            PageTask(shared, inspection.form, number, frame, self.engine, self.again, self.split)
+            PageTask(desk.scan, inspection.form, number, frame, self.engine, self.again, self.split)
             for number, frame in enumerate(inspection.frames, 1)
         ]
-        with self.pages.at(shared) as work:
-            futures = [self.pages.threads.submit(self._read_page, work, sha256, task) for task in tasks]
+        with self.pages.at(desk.scan) as work:
+            futures = [self.pages.threads.submit(self._read_page, work, sha256, task, desk.made) for task in tasks]
             try:
                 results = [future.result() for future in futures]
             except BaseException:
@@ -129,13 +142,15 @@ class Reader:
         worked = [
             page for task, (sides, _trouble) in zip(tasks, results, strict=True) for page in sides or (_missing(task),)
         ]
-        documents = tuple(self._documents(shared, inspection, worked, shelf))
+        documents = tuple(self._documents(desk, inspection, worked, shelf))
         if not all(document.derived.layered for document in documents):
             troubles += (Trouble(_("Its words could not be laid into the PDF; they are in the text and in ALTO.")),)
         separators = tuple(page.side.separator for page in worked if page.side.separator is not None)
         return ReadScan(documents, separators, troubles)
 
-    def _read_page(self, work: PageWork, sha256: bytes, task: PageTask) -> tuple[tuple[ReadPage, ...], Trouble | None]:
+    def _read_page(
+        self, work: PageWork, sha256: bytes, task: PageTask, made: SharedSpace
+    ) -> tuple[tuple[ReadPage, ...], Trouble | None]:
         """Work one page, in a thread of the hands; of a page that ends the engine, keep the picture."""
         self.stop.raise_if_requested()
         known = self.journal.known(sha256, task)
@@ -148,14 +163,14 @@ class Reader:
         except IsolationError as error:
             self.stop.raise_if_requested()
             sides = () if error.ending is Ending.WORKERS_LOST else _picture_of(work, task)
-            return sides, Trouble(reason_of(error), task.number)
+            return _laid(sides, made), Trouble(reason_of(error), task.number)
         else:
-            return sides, None
+            return _laid(sides, made), None
         finally:
             self.advanced(1)
 
     def _documents(
-        self, shared: SharedBytes, inspection: Inspection, worked: Sequence[ReadPage], shelf: Shelf
+        self, desk: _Desk, inspection: Inspection, worked: Sequence[ReadPage], shelf: Shelf
     ) -> Iterator[ReadDocument]:
         parts = parted(worked)
         whole = len(parts) == 1 and len(worked) == len(parts[0].pages) == len(inspection.frames)
@@ -163,12 +178,12 @@ class Reader:
             place = shelf if len(parts) == 1 else shelf.document(number)
             told = part.separator.cote if part.separator is not None else ""
             title = self.entitled(shelf.original.removeprefix(ORIGINALS), told) or place.title
-            derived = self._derive(shared, inspection, part.pages, place, title, whole=whole)
+            derived = self._derive(desk, inspection, part.pages, place, title, whole=whole)
             yield ReadDocument(place, tuple(page.text for page in part.pages), derived, part.separator)
 
     def _derive(
         self,
-        shared: SharedBytes,
+        desk: _Desk,
         inspection: Inspection,
         pages: tuple[ReadPage, ...],
         shelf: Shelf,
@@ -177,7 +192,8 @@ class Reader:
         whole: bool,
     ) -> Derived:
         task = DocumentTask(
-            scan=shared,
+            scan=desk.scan,
+            space=desk.made,
             form=inspection.form,
             pages=pages,
             whole=whole,
@@ -187,7 +203,20 @@ class Reader:
             engine=self.engine.version,
             made=datetime.now(UTC),
         )
-        return self.here.call(derive, task, DERIVING_SECONDS + DERIVING_SECONDS_A_PAGE * len(pages))
+        derived = self.here.call(derive, task, DERIVING_SECONDS + DERIVING_SECONDS_A_PAGE * len(pages))
+        return replace(derived, pdf=derived.pdf and SharedBytes.carried(derived.pdf.read()))
+
+
+def _laid(sides: tuple[ReadPage, ...], made: SharedSpace) -> tuple[ReadPage, ...]:
+    """Return sides with their pictures laid aside until their document is made; halves of a spread show one."""
+    laid: dict[SharedBytes, SharedBytes] = {}
+    for picture in (side.picture for side in sides if side.picture is not None):
+        if picture.data not in laid:
+            laid[picture.data] = made.keep(picture.data)
+    return tuple(
+        side if side.picture is None else replace(side, picture=replace(side.picture, data=laid[side.picture.data]))
+        for side in sides
+    )
 
 
 def _picture_of(work: PageWork, task: PageTask) -> tuple[ReadPage, ...]:

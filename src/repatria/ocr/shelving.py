@@ -128,7 +128,7 @@ class Shelving:
         text = self._place_made(finished, shelf.text, made.text, "text/plain; charset=utf-8")
         if made.pdf is None:
             return alto, text, None
-        return alto, text, self._place_made(finished, shelf.pdf, made.pdf, "application/pdf")
+        return alto, text, self._place_made(finished, shelf.pdf, made.pdf.read(), "application/pdf")
 
     def _place_made(self, finished: Finished, path: str, data: bytes, content_type: str) -> int:
         told = Object(path, len(data), mtime_ns=finished.original.mtime_ns, mode=0o644, content_type=content_type)
