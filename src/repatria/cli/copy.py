@@ -137,13 +137,14 @@ def _one_night(
 ) -> "CopyResult":
     """Copy until all is done or the window closes, and show what was done."""
     from repatria.cli.inventory import opened_sources
-    from repatria.migrate.cluster_line import cluster_way
     from repatria.migrate.copy import copy_dataset
     from repatria.migrate.line import Line
 
     with ExitStack() as stack:
         way: OpenWay = Line
         if workers.cluster is not None:
+            from repatria.migrate.cluster_line import cluster_way
+
             way = stack.enter_context(cluster_way(workers.cluster, manifest, pacing.patience))
         sources = stack.enter_context(opened_sources(manifest))
         run = stack.enter_context(_opened_run(out, manifest, state, sources, pacing.patience))
