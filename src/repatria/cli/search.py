@@ -152,7 +152,8 @@ def _show_hits(out: Output, hits: "Sequence[Hit]") -> None:
             nearly=hit.nearly,
         )
         facts = [*_called(hit), *_where(hit), _("misread letters") if hit.nearly else ""]
-        out.text(f"{hit.reference}   {', '.join(fact for fact in facts if fact)}")
+        out.text(hit.reference, whole=True)
+        out.text(f"    {', '.join(fact for fact in facts if fact)}")
         out.text(f"    {hit.snippet}")
 
 

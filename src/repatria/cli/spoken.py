@@ -10,6 +10,7 @@ from typer._click.core import Command, Context, Parameter
 from typer._click.formatting import HelpFormatter
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from repatria.cli.value_words import value_text
 from repatria.errors import UsageError
 from repatria.i18n import _
 
@@ -145,26 +146,21 @@ def _name(parameter: Parameter) -> str:
 
 
 def _argument(parameter: TyperArgument) -> str:
-    return _word(parameter.metavar or (parameter.name or "").upper())
-
-
-def _word(metavar: str) -> str:
-    """Return a word for a value: those of the command line's contract stay, a file is a file in every language."""
-    return _("FILE") if metavar == "FILE" else metavar
+    return value_text(parameter.metavar or (parameter.name or "").upper())
 
 
 def _value(option: TyperOption) -> str:
     """Return the word that stands for an option's value."""
     if option.metavar:
-        return _word(option.metavar)
+        return value_text(option.metavar)
     descriptor = option.type_descriptor
     if descriptor.is_choice:
         return "|".join(str(choice) for choice in descriptor.choices or ())
     if descriptor.is_path or descriptor.annotation is Path:
-        return _("FILE")
+        return value_text("FILE")
     if descriptor.annotation in {int, float}:
-        return _("NUMBER")
-    return (option.name or "").upper()
+        return value_text("NUMBER")
+    return value_text((option.name or "").upper())
 
 
 def _write_usage(command: Command, ctx: Context, formatter: HelpFormatter) -> None:

@@ -1,5 +1,6 @@
 """A table for people: ids, dates and paths stand in one piece; sentences are broken between words."""
 
+import io
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 BETWEEN = 2
 """Spaces between two columns of a table."""
 UNBOUNDED = 4096
+_RULE = "─"
 
 
 def print_table(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> None:
@@ -65,11 +67,12 @@ def _print_columns(
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
 
-    class Telling(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would end the process, with a code of its own
-
-    Telling(file=stream, width=width, highlight=False, soft_wrap=not folded).print(shown)
+    drawn = io.StringIO()
+    Console(file=drawn, width=width, highlight=False, soft_wrap=not folded).print(shown)
+    room = columns_of(stream) if ruled else UNBOUNDED
+    for line in drawn.getvalue().splitlines():
+        # rich fills the last column up with spaces, which a terminal that is too narrow would show as empty lines
+        print(line[:room] if line.startswith(_RULE) else line.rstrip(), file=stream)
 
 
 def _folded_title(title: str, widest: int) -> str:
