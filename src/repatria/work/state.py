@@ -10,6 +10,7 @@
     journal.db             see `repatria.work.journal`
     scans.seen  pages.db   of an archive: see `repatria.ocr.seen`, `repatria.ocr.page_journal`
     trust.json             the signer and head last seen of the dataset's chain
+    signers                who may sign it, as `--signers` said last: see `repatria.work.named_signers`
 ```
 
 The folder may be shared by a group: files are readable, and writable, by the group exactly as far as the folder is.
