@@ -24,7 +24,6 @@ from typing import Self
 
 from repatria.bundle import layout
 from repatria.bundle.names import MemberNames
-from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import DescriptionRow, DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.bundle.statement import DatasetFacts, FindingEntry, SourceFacts
 from repatria.bundle.volume import DEFAULT_VOLUME_SIZE, VolumeBuilder
@@ -33,7 +32,6 @@ from repatria.crypt.payload import sealed_size
 from repatria.crypt.recipient import Recipient, parse_recipient
 from repatria.crypt.sealing import Sealing
 from repatria.crypt.sshsig import Signer
-from repatria.errors import RefusedError
 from repatria.i18n import _
 from repatria.memory import Pool
 from repatria.model import Finding
@@ -43,25 +41,24 @@ from repatria.store.registry import join
 from repatria.work.beginning import Beginning
 from repatria.work.catalogue import Catalogue, Known, Standing
 from repatria.work.chain_memory import ChainMemory, recipient_texts
-from repatria.work.following import follow_rewrapping
 from repatria.work.journal import Journal
 from repatria.work.name_marks import NameMarks
 from repatria.work.numbering import Numbering
+from repatria.work.opening import judge_recipients, look_at_chain
 from repatria.work.parts import ObjectPart
 from repatria.work.patience import Patience
 from repatria.work.publishing import Publisher
-from repatria.work.recipients import RecipientChange
 from repatria.work.sealed_rows import VolumeContent
 from repatria.work.sending import SealedVolume, Sender, VolumeFacts, is_kept
 from repatria.work.settling import (
-    Head,
     head_at_target,
     is_lost,
     list_payload,
+    look_over,
     missing_volumes,
     require_head,
+    require_seen,
     settle_sent,
-    stray_volumes,
 )
 from repatria.work.state import Remembered, StateFolder
 from repatria.work.stop import StopSignal
@@ -290,7 +287,9 @@ class BundleRun:
         """Seal a volume, the first half of `store`; another may be filled while `send` is at the other half."""
         sealed = volume.seal(last=last)
         self._buffers.give(volume.memory)
-        return SealedVolume.of(volume.number, sealed, VolumeContent(objects, members, documents, pages, descriptions), part)
+        return SealedVolume.of(
+            volume.number, sealed, VolumeContent(objects, members, documents, pages, descriptions), part
+        )
 
     def send(self, volume: SealedVolume) -> int:
         """Put a volume and read it back, the second half of `store`. Volumes that share an object: in their order."""
@@ -309,7 +308,7 @@ class BundleRun:
         def put_and_seen(number: int) -> bool:
             if not put(number):
                 return False
-            self._require_seen(number, volume.row.size)
+            require_seen(self._writer, number, volume.row.size, self._patience)
             return True
 
         return self._send(volume.numbered(self._numbering.next_volume()), put_and_seen)
@@ -352,13 +351,7 @@ class BundleRun:
             self._unfinished.clear()
             return None
         self._publisher.publish_rest(self._numbering.free())
-        listed = self._patience.insist(lambda: list_payload(self._target, self._facts.id, self.bundle_id))
-        if missing_volumes(self._unfinished, listed):
-            raise RefusedError(
-                _("Volumes of {bundle} that were proven are no longer at the target.").format(bundle=self.bundle_id),
-                advice=_("Find out who removed them, then run the same command again: what is missing is sent again."),
-            )
-        strays, unexpected = stray_volumes(self._unfinished, listed, self._writer, self._patience)
+        strays, unexpected = look_over(self._unfinished, self._target, self._writer, self._patience)
         self.findings += unexpected
         found = self._patience.insist(lambda: head_at_target(self._target, self._facts.id))
         require_head(found, self._memory.head(), self._facts.id)
@@ -369,18 +362,6 @@ class BundleRun:
         self._deliver_and_commit()
         return self.uri
 
-    def _require_seen(self, number: int, size: int) -> None:
-        """Refuse what another machine has put and read back, if it did so at another place than this one's target."""
-        path = layout.volume_path(number)
-        if self._patience.insist(lambda: self._writer.size_of(path)) != size:
-            raise RefusedError(
-                _("What the workers put at the target, {path}, is not there for this machine.").format(path=path),
-                advice=_(
-                    "The same URI must lead to the same place from every machine: check endpoint, profile, AWS and SSH"
-                    " configuration of the workers. What was proven before is safe."
-                ),
-            )
-
     def _send(self, volume: VolumeFacts, put: Callable[[int], bool]) -> int:
         numbers = dict.fromkeys(member.object for member in volume.content.members)
         self._unfinished.begin(self._beginning)
@@ -390,44 +371,20 @@ class BundleRun:
 
     def _go_on(self) -> None:
         """Attach to the unfinished bundle, or begin one."""
-        found = head_at_target(self._target, self._facts.id)
         seen = self._state.remembered(self._facts.id)
-        follow_rewrapping(
-            self._target,
-            self._facts.id,
-            found,
-            self._memory,
-            signers={self._signer.fingerprint, *([seen.signer] if seen else [])},
-            seen=seen,
-        )
-        beginning = self._unfinished.beginning()
-        # Killed after the very last file was put: the bundle is the chain's head already, only the journal is behind.
-        finished = beginning is not None and found is not None and found.bundle == beginning.bundle
-        if not finished:
-            require_head(found, self._memory.head(), self._facts.id)
-        else:
-            self._memory.require_finishing(self._facts.id)
-        self._judge_recipients(found)
+        signer = self._signer.fingerprint
+        opening = look_at_chain(self._target, self._facts.id, self._unfinished, self._memory, seen, signer)
+        judge_recipients(self._target, self._facts.id, opening.head, self._recipients, self._patience.progress)
+        beginning = opening.beginning
         if beginning is not None:
             self._attach(beginning, self._recipients_of(beginning))
-            if finished:
+            if opening.is_finished:
                 # Whatever became of its files since: it is signed and the head, and `verify` names what is missing.
                 self._deliver_and_commit()
             else:
                 self._resume(beginning)
         if self._unfinished.beginning() is None:
             self._attach(self._memory.new_beginning(self._recipients), self._recipients)
-
-    def _judge_recipients(self, found: Head | None) -> None:
-        """Refuse recipients that a rewrapping has left behind; say what those of the manifest change."""
-        if found is None:
-            return
-        latest = Bundle(self._target, self._facts.id, found.bundle).statement
-        change = RecipientChange.between(latest, recipient_texts(self._recipients))
-        if change is not None and change.rewrapped:
-            raise change.refusal()
-        if change is not None:
-            self._patience.progress.say(change.announcement())
 
     def _resume(self, beginning: Beginning) -> None:
         listed = list_payload(self._target, self._facts.id, beginning.bundle)

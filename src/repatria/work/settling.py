@@ -8,7 +8,7 @@ from repatria.bundle.chain import Chain
 from repatria.bundle.rewrap_record import fetch_record
 from repatria.bundle.rows import VolumeRow
 from repatria.bundle.writer import BundleWriter
-from repatria.errors import NotFoundError, UnverifiableError, UsageError
+from repatria.errors import NotFoundError, RefusedError, UnverifiableError, UsageError
 from repatria.i18n import _
 from repatria.model import Finding, FindingKind
 from repatria.store.base import Store
@@ -114,6 +114,35 @@ def missing_volumes(unfinished: Unfinished, listed: Mapping[str, int]) -> list[V
     """Return the proven volumes that are no longer at the target, or have another size there."""
     proven = unfinished.volumes(VolumeState.PROVEN)
     return [volume for volume in proven if listed.get(layout.volume_path(volume.number)) != volume.size]
+
+
+def look_over(
+    unfinished: Unfinished, target: Store, writer: BundleWriter, patience: Patience
+) -> tuple[list[VolumeRow], list[Finding]]:
+    """Return what `stray_volumes` tells of a bundle that is about to be signed.
+
+    RefusedError (5) if the target no longer holds all that it proved to hold.
+    """
+    listed = patience.insist(lambda: list_payload(target, writer.dataset_id, writer.bundle_id))
+    if missing_volumes(unfinished, listed):
+        raise RefusedError(
+            _("Volumes of {bundle} that were proven are no longer at the target.").format(bundle=writer.bundle_id),
+            advice=_("Find out who removed them, then run the same command again: what is missing is sent again."),
+        )
+    return stray_volumes(unfinished, listed, writer, patience)
+
+
+def require_seen(writer: BundleWriter, number: int, size: int, patience: Patience) -> None:
+    """Refuse what another machine has put and read back, if it did so at another place than this one's target."""
+    path = layout.volume_path(number)
+    if patience.insist(lambda: writer.size_of(path)) != size:
+        raise RefusedError(
+            _("What the workers put at the target, {path}, is not there for this machine.").format(path=path),
+            advice=_(
+                "The same URI must lead to the same place from every machine: check endpoint, profile, AWS and SSH"
+                " configuration of the workers. What was proven before is safe."
+            ),
+        )
 
 
 def is_lost(unfinished: Unfinished, listed: Mapping[str, int]) -> bool:
