@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from repatria.ocr.colour_profiles import is_of_cmyk, plain_cmyk
+from repatria.ocr.encoding_jpeg import put_together, without_profile
 from repatria.ocr.memory import SharedBytes, Source, content_of
 
 Placement = tuple[float, float, float, float, float, float]
@@ -32,7 +34,10 @@ _TWO_COLOURS = frozenset({0, 255})
 _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 259, 262, 266
 _STRIP_OFFSETS, _STRIP_LENGTHS, _JPEG_TABLES = 273, 279, 347
 _GROUP4, _JPEG = 4, 7
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_RGB = 2
+_JPEG_COLOURS = frozenset({("L", 1), ("RGB", _RGB), ("RGB", 6), ("CMYK", 5)})
+"""Modes and TIFF's photometric interpretations that JPEG has in PDF, too."""
+_COLOURS = {"L": "DeviceGray", "RGB": "DeviceRGB", "CMYK": "CMYK"}
 _FILTER_NONE, _FILTER_UP = 0, 2
 _ROWS = 256
 _DEFLATE_LEVEL = 4
@@ -53,7 +58,7 @@ class Picture:
     filter: str
     """DCTDecode, JPXDecode, CCITTFaxDecode or FlateDecode (PNG prediction)."""
     colours: str
-    """DeviceGray, DeviceRGB or Indexed."""
+    """DeviceGray, DeviceRGB, Indexed or CMYK."""
     bits: int
     placement: Placement = IDENTITY
     white_is_zero: bool = False
@@ -63,6 +68,10 @@ class Picture:
     fifth, a noisy one little."""
     palette: bytes = field(repr=False, default=b"")
     """Indexed only: red, green, blue of each colour."""
+    profile: bytes = field(repr=False, default=b"")
+    """CMYK only: what the inks mean (ICC)."""
+    inverted: bool = False
+    """CMYK only: whether 255 is no ink, as in JPEG files of Adobe's kind."""
 
 
 def kept(source: Source, form: str | None, mode: str, tags: Mapping[int, Any] | None = None) -> Picture | None:
@@ -71,8 +80,8 @@ def kept(source: Source, form: str | None, mode: str, tags: Mapping[int, Any] | 
     `form` and `mode` are Pillow's names, `tags` those of a TIFF's frame, of an image that was decoded whole.
     """
     if form == "TIFF":
-        return _kept_strip(source, mode, tags or {})
-    if form in ("JPEG", "MPO") and mode in ("L", "RGB"):
+        return _kept_strips(source, mode, tags or {})
+    if form in ("JPEG", "MPO") and mode in ("L", "RGB", "CMYK"):
         return _kept_jpeg(content_of(source), mode)
     if form == "PNG":
         return _kept_png(content_of(source))
@@ -97,10 +106,16 @@ def encoded(image: Image.Image) -> Picture:
     return min(deflated(_group4_picture(image)), _png_picture(image), key=lambda picture: picture.data.size)
 
 
-def _kept_jpeg(file: bytes, mode: str) -> Picture:
+def _kept_jpeg(file: bytes, mode: str) -> Picture | None:
     with Image.open(io.BytesIO(file)) as image:
-        width, height = image.size
-    return Picture(_carried(file), width, height, "DCTDecode", "DeviceGray" if mode == "L" else "DeviceRGB", 8)
+        size, is_adobes = image.size, "adobe" in image.info
+    if mode != "CMYK":
+        return Picture(_carried(file), *size, "DCTDecode", _COLOURS[mode], 8)
+    if not is_adobes:
+        return None  # nothing tells whether 0 or 255 is no ink
+    plain, profile = without_profile(file)
+    known = profile if is_of_cmyk(profile) else plain_cmyk()
+    return Picture(_carried(plain), *size, "DCTDecode", "CMYK", 8, profile=known, inverted=True)
 
 
 def _kept_png(file: bytes) -> Picture | None:
@@ -123,27 +138,29 @@ def _png_chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += length + 12
 
 
-def _kept_strip(source: Source, mode: str, tags: Mapping[int, Any]) -> Picture | None:
-    """Return a TIFF's frame that is one strip of fax coding or of JPEG (TIFF 6.0; TechNote 2); None if it is not.
-
-    JPEG is kept in grey and in YCbCr, which PDF takes three channels without further word to be.
-    """
+def _kept_strips(source: Source, mode: str, tags: Mapping[int, Any]) -> Picture | None:
+    """Return a TIFF's frame that is one strip of fax coding, or strips of JPEG (TIFF 6.0; TechNote 2); None if not."""
     offsets, lengths = tags.get(_STRIP_OFFSETS, ()), tags.get(_STRIP_LENGTHS, ())
-    if len(offsets) != 1 or len(lengths) != 1:
+    if not offsets or len(offsets) != len(lengths):
         return None
-    data = content_of(source, offsets[0], lengths[0])
     size = int(tags[_WIDTH]), int(tags[_HEIGHT])
     compression, photometric = tags.get(_COMPRESSION), tags.get(_PHOTOMETRIC)
-    if compression == _GROUP4 and mode == "1" and photometric in (0, 1):
+    if compression == _GROUP4 and mode == "1" and photometric in (0, 1) and len(offsets) == 1:
+        data = content_of(source, offsets[0], lengths[0])
         data = data.translate(_MIRRORED) if tags.get(_FILL_ORDER) == 2 else data
-        return deflated(
-            Picture(_carried(data), *size, "CCITTFaxDecode", "DeviceGray", 1, white_is_zero=photometric == 0)
-        )
-    if compression == _JPEG and (mode, photometric) in (("L", 1), ("RGB", 6)) and data.startswith(_JPEG_START):
+        fax = Picture(_carried(data), *size, "CCITTFaxDecode", "DeviceGray", 1, white_is_zero=photometric == 0)
+        return deflated(fax)
+    if compression == _JPEG and (mode, photometric) in _JPEG_COLOURS:
+        strips = [content_of(source, *strip) for strip in zip(offsets, lengths, strict=True)]
         tables = bytes(tags.get(_JPEG_TABLES, b""))
-        whole = tables.removesuffix(_JPEG_END) + data[2:] if tables.startswith(_JPEG_START) else data
-        return Picture(_carried(whole), *size, "DCTDecode", "DeviceGray" if mode == "L" else "DeviceRGB", 8)
+        whole = put_together(tables, strips, size[1], rgb=photometric == _RGB)
+        return None if whole is None else _kept_jpeg_of_tiff(whole, size, mode)
     return None
+
+
+def _kept_jpeg_of_tiff(whole: bytes, size: tuple[int, int], mode: str) -> Picture:
+    profile = plain_cmyk() if mode == "CMYK" else b""
+    return Picture(_carried(whole), *size, "DCTDecode", _COLOURS[mode], 8, profile=profile)
 
 
 def _kept_jp2(file: bytes, mode: str) -> Picture | None:

@@ -27,7 +27,7 @@ Made = TypeVar("Made")
 
 DEFAULT_SECONDS = 180.0
 DEFAULT_MEMORY = min(4 << 30, max(1 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2))
-"""Of address space: what the largest page takes that is read (`picture.MAX_PIXELS`, in colour), where there is as much."""
+"""Of address space: enough for the largest page that is read (`picture.MAX_PIXELS`, in colour)."""
 _GRACE_SECONDS = 30.0
 _PRELOADED = ["PIL.Image", "numpy", "pypdfium2", "pypdf", "repatria.ocr.page", "repatria.ocr.document"]
 

@@ -1,11 +1,9 @@
 """PDF/A-2b (ISO 19005-2) of a scan's pictures, their words invisible over them."""
 
-import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
-from PIL import ImageCms
 from pypdf import PdfWriter
 from pypdf.generic import (
     ArrayObject,
@@ -19,6 +17,7 @@ from pypdf.generic import (
     TextStringObject,
 )
 
+from repatria.ocr.colour_profiles import srgb
 from repatria.ocr.encoding import Picture
 from repatria.ocr.invisible_font import CharacterCodes
 from repatria.ocr.memory import Piece, SharedBytes
@@ -30,7 +29,6 @@ from repatria.ocr.words import PageText
 LARGEST_PAGE = 14_400.0
 """Points; ISO 19005-2, 6.1.13."""
 SMALLEST_PAGE = 3.0
-_ICC_VERSION = struct.pack(">L", 0x04200000)  # 4.2, the latest that PDF 1.7 knows
 
 
 def image_pdf(
@@ -44,11 +42,9 @@ def image_pdf(
     writer.pdf_header = "%PDF-1.7"
     codes = CharacterCodes()
     font = new_font(writer)
-    drawn: dict[SharedBytes, IndirectObject] = {}
+    pictures = _Pictures(writer)
     for text, picture in pages:
-        if picture is not None and picture.data not in drawn:  # the halves of a spread show one picture
-            drawn[picture.data] = add(writer, _image(picture))
-        _add_page(writer, text, picture, codes, font, drawn)
+        _add_page(writer, text, picture, codes, font, pictures)
     fill_font(writer, font, codes)
     _declare(writer, title, language, made.astimezone(UTC))
     return written(writer)
@@ -60,7 +56,7 @@ def _add_page(
     picture: Picture | None,
     codes: CharacterCodes,
     font: IndirectObject,
-    drawn: Mapping[SharedBytes, IndirectObject],
+    pictures: "_Pictures",
 ) -> None:
     longest, shortest = max(text.width, text.height), min(text.width, text.height)
     dpi = min(max(text.dpi, 72 * longest / LARGEST_PAGE), 72 * shortest / SMALLEST_PAGE)
@@ -69,7 +65,7 @@ def _add_page(
     resources = DictionaryObject({name("Font"): DictionaryObject({name(FONT_NAME): font})})
     content = b""
     if picture is not None:
-        resources[name("XObject")] = DictionaryObject({name("Picture"): drawn[picture.data]})
+        resources[name("XObject")] = DictionaryObject({name("Picture"): pictures.drawn(picture)})
         content = _drawing(picture, width, height)
     content += operators(text, ToUserSpace.of_image(text.height, dpi), codes)
     page[name("Resources")] = resources
@@ -86,13 +82,41 @@ def _drawing(picture: Picture, width: float, height: float) -> bytes:
     return f"q {' '.join(f'{value:.4f}' for value in matrix)} cm /Picture Do Q\n".encode("ascii")
 
 
-def _image(picture: Picture) -> StreamObject:
+class _Pictures:
+    """A document's pictures and their colour profiles, each once."""
+
+    def __init__(self, writer: PdfWriter) -> None:
+        self._writer = writer
+        self._images: dict[SharedBytes, IndirectObject] = {}
+        self._profiles: dict[bytes, IndirectObject] = {}
+
+    def drawn(self, picture: Picture) -> IndirectObject:
+        """Return the image; the halves of a spread show one."""
+        if picture.data not in self._images:
+            self._images[picture.data] = add(self._writer, _image(picture, self._colour_space(picture)))
+        return self._images[picture.data]
+
+    def _colour_space(self, picture: Picture) -> PdfObject:
+        if picture.colours == "CMYK":  # of the device's own, PDF/A allows one kind only: that of the output intent
+            return ArrayObject([name("ICCBased"), self._profile(picture.profile)])
+        if picture.colours == "Indexed":
+            last = NumberObject(len(picture.palette) // 3 - 1)
+            return ArrayObject([name("Indexed"), name("DeviceRGB"), last, ByteStringObject(picture.palette)])
+        return name(picture.colours)
+
+    def _profile(self, profile: bytes) -> IndirectObject:
+        if profile not in self._profiles:
+            self._profiles[profile] = add(self._writer, stream(profile, dictionary(N=4), compress=True))
+        return self._profiles[profile]
+
+
+def _image(picture: Picture, colour_space: PdfObject) -> StreamObject:
     entries = dictionary(
         Type="XObject",
         Subtype="Image",
         Width=picture.width,
         Height=picture.height,
-        ColorSpace=_colour_space(picture),
+        ColorSpace=colour_space,
         BitsPerComponent=picture.bits,
         Filter=picture.filter,
     )
@@ -105,18 +129,13 @@ def _image(picture: Picture) -> StreamObject:
         entries[name("DecodeParms")] = dictionary(
             Predictor=15, Colors=colours, BitsPerComponent=picture.bits, Columns=picture.width
         )
+    if picture.inverted:
+        entries[name("Decode")] = ArrayObject(map(NumberObject, (1, 0) * 4))
     if picture.deflated:
         for key, outer in (("Filter", name("FlateDecode")), ("DecodeParms", NullObject())):
             if name(key) in entries:
                 entries[name(key)] = ArrayObject([outer, entries[name(key)]])
     return HeldStream(picture.data, entries)
-
-
-def _colour_space(picture: Picture) -> PdfObject:
-    if picture.colours != "Indexed":
-        return name(picture.colours)
-    last = NumberObject(len(picture.palette) // 3 - 1)
-    return ArrayObject([name("Indexed"), name("DeviceRGB"), last, ByteStringObject(picture.palette)])
 
 
 def _declare(writer: PdfWriter, title: str, language: str | None, made: datetime) -> None:
@@ -125,7 +144,7 @@ def _declare(writer: PdfWriter, title: str, language: str | None, made: datetime
     writer.metadata = {"/Title": title, "/Producer": PRODUCER, "/CreationDate": moment}
     root = writer.root_object
     root[name("Metadata")] = add(writer, stream(_xmp(title, made), dictionary(Type="Metadata", Subtype="XML")))
-    profile = add(writer, stream(_srgb(), dictionary(N=3), compress=True))
+    profile = add(writer, stream(srgb(), dictionary(N=3), compress=True))
     intent = dictionary(
         Type="OutputIntent",
         S="GTS_PDFA1",
@@ -136,12 +155,6 @@ def _declare(writer: PdfWriter, title: str, language: str | None, made: datetime
     root[name("OutputIntents")] = ArrayObject([add(writer, intent)])
     if language:
         root[name("Lang")] = TextStringObject(language)
-
-
-def _srgb() -> bytes:
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[8:12] = _ICC_VERSION
-    return bytes(profile)
 
 
 def _xmp(title: str, made: datetime) -> bytes:
