@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repatria.bundle.rows import DocumentRow, MemberRow, ObjectRow, PageRow
+from repatria.bundle.rows import DescriptionRow, DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.work.sealed_rows import PackedContent, VolumeContent
 
 paths = st.binary(min_size=1, max_size=40).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
@@ -23,12 +23,13 @@ objects = st.builds(
     metadata=texts,
 )
 members = st.builds(MemberRow, numbers, numbers, numbers, numbers, numbers, numbers)
+described = DescriptionRow(7, "boite-12", "3-f-12", '{"title": "Fièvre jaune"}', "fievre jaune")
 page = PageRow(1, 1, 100, 200, 300.0, 0, 5, 99.5, "[]", "le texte", "text", "letexte")
 
 
 @given(st.lists(objects, max_size=4), st.lists(members, max_size=4))
 def test_rows_come_back_as_they_were(some: list[ObjectRow], where: list[MemberRow]) -> None:
-    content = VolumeContent(some, where, [], [page])
+    content = VolumeContent(some, where, [], [page], [described])
     packed = content.pack()
     assert PackedContent(packed.packed).unpack() == content
     assert packed.size > 0
@@ -42,3 +43,4 @@ def test_each_table_is_read_alone_and_in_pieces() -> None:
     assert list(packed.documents()) == [document]
     assert list(packed.objects()) == []
     assert list(packed.pages()) == []
+    assert list(packed.descriptions()) == []
