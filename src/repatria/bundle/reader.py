@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ from repatria.store.base import Store
 
 _PIECE = 1 << 20
 _OPEN_VOLUMES = 4
+_OPENED_AT_ONCE = 8
+"""Indexes: each takes several round trips to open."""
 
 Place = tuple[MemberRow, VolumeRow]
 
@@ -197,24 +200,31 @@ class Bundle:
                 _("The bundle {bundle} opens only with an identity (a private key).").format(bundle=self.bundle_id),
                 advice=_("Give it with -i FILE, or set REPATRIA_IDENTITY."),
             )
-        opened: list[Index] = []
+        entries = self.statement.indexes
+        with ThreadPoolExecutor(_OPENED_AT_ONCE) as executor:
+            opening = [executor.submit(self._open_index, entry) for entry in entries]
         try:
-            for number, entry in enumerate(self.statement.indexes, 1):
-                opened.append(self._open_index(number, entry))
+            return tuple(
+                self._expected(number, entry, each)
+                for number, (entry, each) in enumerate(zip(entries, opening, strict=True), 1)
+            )
         except RepatriaError:
-            for index in opened:
-                index.close()
+            for each in opening:
+                if each.exception() is None:
+                    each.result().close()
             raise
-        return tuple(opened)
 
-    def _open_index(self, number: int, entry: IndexEntry) -> Index:
-        head = bytes.fromhex(entry.head_sha256)
+    def _open_index(self, entry: IndexEntry) -> Index:
+        """Open an index, in a thread of its own: it must not ask for the lock, which who waits for it holds."""
+        ranges = FileRanges(self.folder, entry.name, entry.size)
+        return Index(DecryptingReader(ranges, self.identities, head_sha256=bytes.fromhex(entry.head_sha256)))
+
+    def _expected(self, number: int, entry: IndexEntry, opening: Future[Index]) -> Index:
+        """Return an index once it is open, if it is the one that the statement means."""
         with self._naming(entry.name):
-            ranges = FileRanges(self.folder, entry.name, entry.size)
-            index = Index(DecryptingReader(ranges, self.identities, head_sha256=head))
+            index = opening.result()
         expected = IndexMeta(self.dataset_id, self.bundle_id, number, entry.first_volume, entry.last_volume)
         if index.meta != expected or entry.name != layout.index_path(number):
-            index.close()
             raise MalformedError(_("{path} is the index of something else.").format(path=entry.name))
         return index
 

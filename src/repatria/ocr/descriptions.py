@@ -6,7 +6,7 @@ before the document or after it.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from posixpath import basename
@@ -15,6 +15,7 @@ from repatria.bundle.chain import Chain
 from repatria.bundle.index import Index
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import DescriptionRow, DocumentRow
+from repatria.ocr.at_once import at_once
 from repatria.ocr.cotes import key_of, place_of, rows_above
 from repatria.ocr.description import BY_SHEET, description_of
 
@@ -94,20 +95,29 @@ class Descriptions:
 
     @cached_property
     def _by_folder(self) -> Mapping[str, _At]:
-        return {key: _At(number, index) for index in self._indexes() for key, number in index.described_folders()}
+        return self._keys(Index.described_folders)
 
     @cached_property
     def _by_cote(self) -> Mapping[str, _At]:
-        return {key: _At(number, index) for index in self._indexes() for key, number in index.described_cotes()}
+        return self._keys(Index.described_cotes)
 
     @cached_property
     def _cotes(self) -> list[str]:
-        return sorted({cote for index in self._indexes() for cote, _number in index.cotes()})
+        found = at_once(lambda index: [cote for cote, _number in index.cotes()], self._indexes)
+        return sorted({cote for cotes in found for cote in cotes})
 
-    def _indexes(self) -> Iterator[Index]:
-        """Yield the indexes, the newest last: of two rows of one folder, the later stands."""
-        for bundle in standing_bundles(self._chain):
-            yield from bundle.indexes()
+    def _keys(self, told: Callable[[Index], Iterator[tuple[str, int]]]) -> Mapping[str, _At]:
+        """Return where the row of each key stands; of two, the later does."""
+        found = at_once(lambda index: list(told(index)), self._indexes)
+        return {
+            key: _At(number, index) for index, rows in zip(self._indexes, found, strict=True) for key, number in rows
+        }
+
+    @cached_property
+    def _indexes(self) -> list[Index]:
+        """The indexes, the newest last."""
+        opened = at_once(lambda bundle: bundle.indexes(), standing_bundles(self._chain))
+        return [index for own in opened for index in own]
 
 
 def _read(at: _At) -> DescriptionRow | None:

@@ -8,6 +8,7 @@ from repatria.bundle.chain import Chain
 from repatria.bundle.index import Index
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import PAGES_PER_DOCUMENT, DescriptionRow, DocumentRow
+from repatria.ocr.at_once import at_once
 from repatria.ocr.cotes import place_of
 from repatria.ocr.description import description_of, elements_of
 from repatria.ocr.descriptions import Descriptions, standing_bundles
@@ -61,8 +62,11 @@ class Place:
 
     def replaces(self, document: DocumentRow) -> bool:
         """Tell whether a later document took the place of one of this index."""
-        newer = (index.query(_NEWER, (document.cote, document.number)) for index in (self.index, *self.later))
-        return any(next(rows, None) is not None for rows in newer)
+
+        def holds_newer(index: Index) -> bool:
+            return next(index.query(_NEWER, (document.cote, document.number)), None) is not None
+
+        return any(at_once(holds_newer, (self.index, *self.later)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,9 @@ class Found:
 
 def places_of(chain: Chain) -> list[Place]:
     """Return the indexes of a chain in which something may stand."""
-    indexes = [(bundle, index) for bundle in standing_bundles(chain) for index in bundle.indexes()]
+    standing = standing_bundles(chain)
+    opened = at_once(lambda bundle: bundle.indexes(), standing)
+    indexes = [(bundle, index) for bundle, own in zip(standing, opened, strict=True) for index in own]
     descriptions = Descriptions(chain)
     return [
         Place(chain, descriptions, bundle, index, [later for _bundle, later in indexes[number + 1 :]])

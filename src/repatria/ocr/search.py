@@ -3,9 +3,10 @@
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from repatria.bundle.chain import Chain
+from repatria.ocr.at_once import AT_ONCE, at_once
 from repatria.ocr.description import description_of
 from repatria.ocr.finds import Found, Place, Seen, places_of
 from repatria.ocr.folding import Token, tokens
@@ -61,7 +62,7 @@ def search(chains: Sequence[Chain], query: Query, limit: int) -> list[Hit]:
     same cote replaced is not found, nor words of a description that was corrected. Only pages that are shown, or
     looked at for wrong letters, are read.
     """
-    places = [place for chain in chains for place in places_of(chain)]
+    places = [place for each in chains for place in places_of(each)]
     hits = list(islice(_exactly(places, query), limit))
     if len(hits) < limit and query.fuzzy_match is not None:
         seen = {hit.reference for hit in hits}
@@ -76,10 +77,11 @@ def terms_found(chains: Sequence[Chain], query: Query) -> dict[str, bool]:
 
 
 def _exactly(places: Sequence[Place], query: Query) -> Iterator[Hit]:
-    for found in _ranked(places, _FOUND, query.match):
-        seen = found.look()
-        if seen is not None:
-            yield from _hits(seen, query, found.score, nearly=False)
+    ranked = _ranked(places, _FOUND, query.match)
+    while together := list(islice(ranked, AT_ONCE)):
+        for found, seen in zip(together, at_once(Found.look, together), strict=True):
+            if seen is not None:
+                yield from _hits(seen, query, found.score, nearly=False)
     for place in places:
         for seen in place.unindexed():
             yield from _hits(seen, query, 0.0, nearly=False)
@@ -88,18 +90,25 @@ def _exactly(places: Sequence[Place], query: Query) -> Iterator[Hit]:
 def _nearly(places: Sequence[Place], query: Query, match: str) -> Iterator[Hit]:
     """Yield what has wrong letters, until so many in a row were none that the rest will be none either."""
     misses = 0
-    for found in islice(_ranked(places, _NEARLY, match), MOST_CANDIDATES):
-        seen = found.look()
-        hits = list(_hits(seen, query, found.score, nearly=True)) if seen is not None else []
-        misses = 0 if hits else misses + 1
-        yield from hits
-        if misses == MOST_MISSES:
-            return
+    ranked = islice(_ranked(places, _NEARLY, match), MOST_CANDIDATES)
+    while together := list(islice(ranked, AT_ONCE)):
+        for found, seen in zip(together, at_once(Found.look, together), strict=True):
+            hits = list(_hits(seen, query, found.score, nearly=True)) if seen is not None else []
+            misses = 0 if hits else misses + 1
+            yield from hits
+            if misses == MOST_MISSES:
+                return
 
 
 def _ranked(places: Sequence[Place], sql: str, match: str) -> Iterator[Found]:
     """Yield what a full-text query finds in all places, the best first; nothing of a page is read yet."""
-    return heapq.merge(*(place.found(sql, match) for place in places), key=lambda found: -found.score)
+
+    def begun(place: Place) -> Iterator[Found]:
+        found = place.found(sql, match)
+        first = list(islice(found, 1))  # SQLite has ranked all of them then
+        return chain(first, found)
+
+    return heapq.merge(*at_once(begun, places), key=lambda found: -found.score)
 
 
 def _hits(seen: Seen, query: Query, score: float, *, nearly: bool) -> Iterator[Hit]:
