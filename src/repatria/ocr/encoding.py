@@ -195,7 +195,8 @@ def _jp2_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _group4_picture(image: Image.Image) -> Picture:
     buffer = io.BytesIO()
     rows_per_strip = 278
-    image.save(buffer, "TIFF", compression="group4", tiffinfo={rows_per_strip: image.height})
+    bare = image.copy()  # Pillow would write tags of the file that an image came from: its order of bits
+    bare.save(buffer, "TIFF", compression="group4", tiffinfo={rows_per_strip: image.height})
     file = buffer.getvalue()
     with Image.open(io.BytesIO(file)) as written:
         tags = written.tag_v2  # type: ignore[attr-defined]  # a TIFF image, as it was just written
