@@ -82,7 +82,7 @@ def test_an_object_of_a_gibibyte_goes_on_after_two_kills_with_one_digest(
     place = far.new_place()
     fill_from(far, place, tmp_path / "base.sql")
     site = make_site(tmp_path, (far.through(link.port), place), volume_size="64MiB")
-    for killed in (1, 2):
+    for _kill in (1, 2):
         with site.start("copy", "d.toml", "-q") as process:
             until = link.carried + GIB // 3
             while link.carried < until:
