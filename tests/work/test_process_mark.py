@@ -52,7 +52,7 @@ def test_of_another_machine_or_boot_nothing_is_known() -> None:
     assert not replace(mark, boot="0" * 32).is_gone()
 
 
-@pytest.mark.parametrize("pid", [0, -1, -os.getpid(), 1 << 80])
+@pytest.mark.parametrize("pid", [0, -1, -os.getpid(), 1 << 80], ids=["none", "all", "group", "too large"])
 def test_numbers_that_no_process_has_tell_nothing(pid: int) -> None:
     assert not replace(here(), pid=pid).is_gone()
 
