@@ -18,7 +18,9 @@ from repatria.ocr.review import review
 from repatria.ocr.search import Hit, search, terms_found
 from repatria.ocr.show import Reference, find_page
 from repatria.ocr.standing import standing_documents
-from tests.ocr.archives import Archive
+from repatria.work.bundling import BundleRun
+from tests.cli.making import code
+from tests.ocr.archives import DATASET, Archive
 from tests.ocr.making import FAKE, encoded, write_scans
 from tests.ocr.test_stacks import plain, separator, stack
 
@@ -102,6 +104,83 @@ def test_the_same_bordereau_makes_no_bundle(archive: Archive) -> None:
 def test_a_row_that_is_changed_back_counts_again(archive: Archive) -> None:
     for text in (FIRST, FIRST.replace("Rougeole", "Variole"), FIRST):
         assert digitise(archive, text).uri is not None
+    assert titles(archive)["3F13/p1"] == "Rougeole"
+
+
+class CutOffError(BaseException):
+    """The machine is gone; no handler of the program may catch it."""
+
+
+def cut_off(archive: Archive, bordereau: str, name: str = "bordereau.csv", *, before: str = "finish") -> None:
+    """Bring a bordereau, and be killed before the bundle is finished, or before a volume is stored."""
+
+    def die(*_given: object, **_named: object) -> None:
+        raise CutOffError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BundleRun, before, die)
+        with pytest.raises(CutOffError):
+            digitise(archive, bordereau, name)
+
+
+WRONG = FIRST.replace("Rougeole", "Variole")
+
+
+@pytest.mark.parametrize(
+    "back", [FIRST, FIRST.replace("Khombole", "Thiès")], ids=["as it was", "with another row corrected"]
+)
+def test_a_mistake_in_an_unfinished_bundle_can_be_taken_back(archive: Archive, back: str) -> None:
+    digitise(archive, FIRST)
+    cut_off(archive, WRONG)
+    digitise(archive, back)
+    assert titles(archive)["3F13/p1"] == "Rougeole"
+    assert archive.read("bordereaux/bordereau.csv").decode() == back
+    assert digitise(archive, back).uri is None
+
+
+def test_a_mistake_that_was_finished_without_its_bordereau_can_be_taken_back(archive: Archive) -> None:
+    digitise(archive, FIRST)
+    cut_off(archive, WRONG)
+    digitise(archive, None)
+    assert titles(archive)["3F13/p1"] == "Variole"
+    digitise(archive, FIRST)
+    assert titles(archive)["3F13/p1"] == "Rougeole"
+
+
+def test_of_two_bordereaux_in_an_unfinished_bundle_the_one_brought_last_counts(archive: Archive) -> None:
+    cut_off(archive, FIRST, "a.csv")
+    cut_off(archive, WRONG, "b.csv")
+    cut_off(archive, FIRST, "a.csv", before="store")
+    digitise(archive, FIRST, "a.csv")
+    assert titles(archive)["3F13/p1"] == "Rougeole"
+
+
+def test_a_run_that_was_cut_off_brings_its_bordereau_once(archive: Archive) -> None:
+    cut_off(archive, FIRST)
+    digitise(archive, FIRST)
+    with archive.chain() as chain:
+        rows = [row for bundle in chain.bundles for index in bundle.indexes() for row in index.described_folders()]
+    assert len(rows) == 2
+
+
+def test_a_machine_that_takes_an_archive_back_says_its_rows_again(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, state = archive.folder, archive.state.path
+    (folder / "id").write_text(f"{archive.identity.secret_text()}\n")
+    (folder / "id").chmod(0o600)
+    (folder / "allowed").write_text(f"{archive.signer.key.allowed_line('other')}\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("REPATRIA_STATE", str(state))
+    adopt = ("adopt", f"{(folder / 'vault').as_uri()}/{DATASET}", "-i", "id", "--signers", "allowed", "-q")
+    digitise(archive, FIRST)
+    state.rename(folder / "first")
+    assert code(*adopt) == 0
+    digitise(archive, WRONG)
+    state.rename(folder / "second")
+    (folder / "first").rename(state)
+    assert code(*adopt) == 0
+    digitise(archive, FIRST)
     assert titles(archive)["3F13/p1"] == "Rougeole"
 
 

@@ -117,6 +117,7 @@ def _adopt(
     from repatria.cli.progress import shown_progress
     from repatria.cli.runs import ending_soon
     from repatria.migrate.takeover import Takeover
+    from repatria.ocr.keeping import SeenRows
     from repatria.verify.first_sight import FirstSight
     from repatria.verify.report import worst_code
     from repatria.work.journal import Journal
@@ -155,6 +156,7 @@ def _adopt(
             return 0
         if not keys:
             _accept(out, place, found, anew=anew)
+        SeenRows.forget(state.dataset(place.dataset_id))
         with shown_progress(out) as progress:
             taken = found.fill(journal, progress)
         remembered = found.remembered()

@@ -5,7 +5,7 @@ anew, and what was said before stays provable.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +25,15 @@ FOLDER = "bordereaux/"
 """Where bordereaux lie among an archive's objects."""
 FILE_NAME = "rows.seen"
 _RECORD = 2 * MARK_LENGTH
+_BEGUN = bytes(MARK_LENGTH)
+"""In place of what a row says: the record names a bordereau that was begun."""
 
 
 class SeenRows:
     """Which rows of bordereaux the archive holds, as they are now: keyed hashes in the dataset's state folder.
 
-    It saves room only: a row that it wrongly lacks goes into the archive once more.
+    While a bundle with rows is in the making, the file tells of none, only which bordereaux were begun: a run that is
+    cut off leaves nothing that could be wrong. A row that is wrongly missed here goes into the archive once more.
     """
 
     def __init__(self, folder: Path, key: bytes) -> None:
@@ -39,20 +42,42 @@ class SeenRows:
         kept = b""
         with suppress(FileNotFoundError):
             kept = self._file.read_bytes()
-        self._rows = {
+        records = {
             kept[start : start + MARK_LENGTH]: kept[start + MARK_LENGTH : start + _RECORD]
             for start in range(0, len(kept), _RECORD)
         }
+        self._begun = {mark for mark, said in records.items() if said == _BEGUN}
+        self._rows = {folder: said for folder, said in records.items() if said != _BEGUN}
+
+    @staticmethod
+    def forget(folder: Path) -> None:
+        """Take nothing for known any more: other machines may have said something else since."""
+        (folder / FILE_NAME).unlink(missing_ok=True)
 
     def holds(self, entry: Entry) -> bool:
         """Tell whether the archive says of a folder what this row says."""
         folder, said = self._record(entry)
         return self._rows.get(folder) == said
 
+    def begin(self, told: Object) -> bool:
+        """Note, before any row is sent, that a bordereau goes into the bundle in the making.
+
+        Return whether it is the only one that was begun since a bundle was finished, by this run or earlier ones.
+        """
+        mark = self._mark(f"begun\x00{told.path}\x00{told.version}".encode("utf-8", "surrogatepass"))
+        is_alone = self._begun == {mark}
+        self._begun.add(mark)
+        self._write(dict.fromkeys(sorted(self._begun), _BEGUN))
+        return is_alone
+
     def add(self, entries: Sequence[Entry]) -> None:
         """Remember rows that stand in a finished bundle."""
         self._rows |= dict(map(self._record, entries))
-        write_whole(self._file, b"".join(folder + said for folder, said in self._rows.items()))
+        self._begun.clear()
+        self._write(self._rows)
+
+    def _write(self, records: Mapping[bytes, bytes]) -> None:
+        write_whole(self._file, b"".join(mark + said for mark, said in records.items()))
 
     def _record(self, entry: Entry) -> tuple[bytes, bytes]:
         said = f"said\x00{described(entry.description)}"
@@ -76,13 +101,14 @@ class BordereauKeeper:
         self.fresh = tuple(entry for entry in entries if not (is_known and self.seen.holds(entry)))
 
     def keep(self, shelving: Shelving) -> None:
-        """Put the file and its fresh rows into a volume, unless the bundle in the making has them already."""
+        """Put the file and its fresh rows into a volume, unless they are what the bundle in the making says last."""
         if self.bordereau is None or not self.fresh:
             return
         data, catalogue = self.bordereau.data, self.run.catalogue
         version = version_of(hashlib.sha256(data).digest())
         told = Object(self._path, len(data), version=version, mode=0o644, content_type="text/csv")
-        if catalogue.taken(told.path) is None or not catalogue.unchanged(told):
+        is_alone = self.seen.begin(told)
+        if not is_alone or catalogue.taken(told.path) is None or not catalogue.unchanged(told):
             shelving.describe(told, data, list(self._rows()))
 
     def finished(self) -> None:
