@@ -117,7 +117,8 @@ class Fetch:
         # A plain read of the whole, not of a range that happens to be all: some services answer ranges badly.
         reading = self._source.read(self.told, self._start + done, None if whole else self._length - done)
         with reading:
-            self.told = replace(reading.object, path=self.told.path, version=self.told.version)
+            version = self.told.version or reading.object.version
+            self.told = replace(reading.object, path=self.told.path, version=version)
             yield from reading.chunks
 
 
@@ -133,6 +134,9 @@ class Digest:
         self._other: RunningChecksum | None = None
         self._begun = state is not None
         self._is_file = told.kind is ObjectKind.FILE
+        self._listed = told
+        self._answered: tuple[str, int, int | None] | None = None
+        """Version, size and time of the replies so far, where the listing told no version."""
         self.sample = b""
         """The object's first bytes, as far as this run has seen them."""
         self._sampling = state is None
@@ -146,6 +150,20 @@ class Digest:
         algorithm = "md5" if self.is_by_etag else kept[0]
         self._other = running_checksum(algorithm)
         self._kept = (algorithm, kept[1]) if algorithm == "sha256" or self._other is not None else None
+
+    def require_one_version(self, reply: Object) -> None:
+        """Take in what a reply tells of the object; ChangedError if it tells of another version than came before.
+
+        Reads are pinned to the version that was listed. Where a listing tells none, the first reply's has to be that of
+        all, and its size and time those listed: whole seconds, for a reply to HTTP tells no more.
+        """
+        if self._listed.version:
+            return
+        answered = (reply.version, reply.size, _second(reply))
+        first = self._answered is None
+        if answered != self._answered and not (first and _may_be(self._listed, reply)):
+            raise _changed()
+        self._answered = answered
 
     def update(self, chunk: bytes | memoryview) -> None:
         """Add bytes."""
@@ -186,6 +204,16 @@ def _running(in_parts: bool, state: bytes | None) -> "ResumableSha256 | hashlib.
     if state is not None:
         return ResumableSha256.from_state(state)
     return ResumableSha256() if in_parts else hashlib.sha256()
+
+
+def _may_be(listed: Object, reply: Object) -> bool:
+    """Tell whether a reply may be of the object as it was listed."""
+    times = {_second(listed), _second(reply)}
+    return reply.size == listed.size and (None in times or len(times) == 1)
+
+
+def _second(told: Object) -> int | None:
+    return None if told.mtime_ns is None else told.mtime_ns // 1_000_000_000
 
 
 def _changed() -> ChangedError:

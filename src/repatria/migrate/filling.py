@@ -157,6 +157,7 @@ class Filler:
             if read.error is not None:
                 raise read.error
             if read.told is not None:
+                digest.require_one_version(read.told)
                 digest.expect(read.told.checksum)
             digest.update(member.place.data[member.come - read.length : member.come])
             builder.has_come(member.come)
@@ -207,8 +208,10 @@ class Filler:
         digest = Digest(planned.object, in_parts=True)
         for start in range(0, piece.start, FIRST_RANGE):
             length = min(FIRST_RANGE, piece.start - start)
-            for chunk in self._fetcher.fetch(planned.source, planned.object, start, length):
+            fetch = self._fetcher.fetch(planned.source, planned.object, start, length)
+            for chunk in fetch:
                 digest.update(chunk)
+            digest.require_one_version(fetch.told)
         return digest
 
     def _row(self, planned: Planned, told: Object) -> ObjectRow:
