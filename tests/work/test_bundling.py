@@ -56,6 +56,17 @@ def store_numbered(run: BundleRun, each: Object, data: bytes, number: int, **doc
     run.store(volume, [object_row(each, data, number)], [volume.end()], **documents)
 
 
+def store_together(run: BundleRun, objects: list[tuple[Object, bytes, int]]) -> None:
+    """Store whole objects in one volume."""
+    volume = run.volume()
+    members = []
+    for each, data, number in objects:
+        volume.begin(each, run.member_name(each.path, number), number=number)
+        volume.write(data)
+        members.append(volume.end())
+    run.store(volume, [object_row(each, data, number) for each, data, number in objects], members)
+
+
 def object_row(each: Object, data: bytes, number: int) -> ObjectRow:
     return ObjectRow.of(each, number=number, source="", sha256=hashlib.sha256(data).digest(), salt=bytes(16))
 
@@ -101,6 +112,31 @@ def test_a_bundle_of_tombstones_alone_has_no_volumes(site: Site) -> None:
     head = Chain.load(site.target, "d").head.statement
     assert (head.volumes.count, head.tombstones, head.indexes[0].first_volume) == (0, 5, 0)
     assert site.read() == rest
+    assert verify(site.target, site.folder) == []
+
+
+@pytest.mark.parametrize("volumes", [[0, 1, 2], [2, 1, 0], [1, 0]], ids=str)
+@pytest.mark.parametrize("together", [True, False], ids=["in one volume", "each in its own"])
+def test_of_a_path_that_one_listing_told_of_twice_the_latest_row_stands(
+    site: Site, volumes: list[int], *, together: bool
+) -> None:
+    """Volumes of several workers come in any order."""
+    texts = [b"first", b"second", b"third"]
+    with site.open() as run:
+        run.catalogue.begin_listing()
+        numbers = [run.next_object_number() for _text in texts]
+        if together:
+            store_together(run, [(told("k", texts[at]), texts[at], numbers[at]) for at in volumes])
+        else:
+            for at in volumes:
+                store_numbered(run, told("k", texts[at]), texts[at], numbers[at])
+        run.bury_all(run.catalogue.unseen())
+        run.finish()
+    chain = Chain.load(site.target, "d", identities=[IDENTITY])
+    assert [row.number for _owner, row in chain.objects()] == [numbers[max(volumes)]]
+    assert chain.head.statement.totals.objects == 1
+    chain.close()
+    assert site.read() == {"k": texts[max(volumes)]}
     assert verify(site.target, site.folder) == []
 
 

@@ -136,12 +136,13 @@ class Unfinished:
                 for row in content.objects
             ),
         )
-        # A path that this bundle has taken before (it changed between two nights) keeps its latest row only.
+        # A path that this bundle takes twice keeps its latest row only: it changed between two nights, or one listing
+        # told of it twice. Volumes may come out of their order, so the later row may be the one that is here already.
         journal.change(
             "INSERT OR IGNORE INTO tombstones(object, seen_gone)"
-            " SELECT earlier.number, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
-            " FROM taken AS now JOIN taken AS earlier ON earlier.path=now.path"
-            " WHERE now.volume=? AND earlier.volume<>now.volume",
+            " SELECT min(now.number, other.number), strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
+            " FROM taken AS now JOIN taken AS other ON other.path=now.path AND other.number<>now.number"
+            " WHERE now.volume=?",
             volume,
         )
         journal.change("DELETE FROM parts WHERE object IN (SELECT number FROM taken WHERE volume=?)", volume)
@@ -164,6 +165,10 @@ class Unfinished:
         with journal.transaction():
             take_out_broken(journal, number)
             journal.change("UPDATE volumes SET state=?, rows=NULL WHERE number=?", VolumeState.GIVEN_UP, number)
+            journal.change(
+                "DELETE FROM tombstones WHERE published=0 AND object IN (SELECT number FROM taken WHERE volume=?)",
+                number,
+            )
             for table in ("taken", "names", "documents", "parts"):
                 journal.change(f"DELETE FROM {table} WHERE volume=?", number)  # noqa: S608 -- literal names
 
