@@ -1,6 +1,7 @@
 """A copy by a Dask cluster: nothing is lost with a worker, nothing fetched twice but what it had under way."""
 
 import json
+import os
 import pickle
 import re
 import subprocess
@@ -20,7 +21,7 @@ from repatria.migrate.errand import Site
 from repatria.migrate.unproven import MOST_VOLUMES
 from repatria.store.registry import open_store
 from tests.cli.making import code
-from tests.cluster import DaskCluster, dask_cluster
+from tests.cluster import ROOT, DaskCluster, dask_cluster
 from tests.migrate.making import noise
 from tests.servers import ACCESS_KEY, SECRET_KEY, Server
 from tests.store.meddling import Answer, Asked, Meddler, error
@@ -226,6 +227,59 @@ def test_a_worker_that_sees_another_place_or_may_not_read_is_named(
     with cluster.working(1, environment=[{"AWS_SHARED_CREDENTIALS_FILE": str(stranger)}]):
         assert code(*command) == 4
     assert re.search(r"The Dask worker \S+ cannot read what this machine lists", capsys.readouterr().err)
+
+
+LIES = {
+    "leaves a volume out": """
+send = unit._Bringing.send
+def send_last(self, volume):
+    number = volume.facts.row.number
+    return send(self, volume) if number == self._errand.volumes[-1][0] else number
+unit._Bringing.send = send_last
+""",
+    "gives up what it was not asked for": """
+news = unit._Bringing._news
+unit._Bringing._news = lambda self: replace(news(self), given_up=(987_654,))
+""",
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_worker_that_tells_of_something_else_than_it_was_to_bring_is_refused_and_nothing_is_lost(
+    lie: str, cluster: DaskCluster, abroad: Meddler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with cluster.working(1, environment=[changed(tmp_path, lie)]):
+        assert code("copy", "d.toml", "--workers", str(cluster.address)) == 5
+    told = " ".join(capsys.readouterr().err.split())
+    assert re.search(r"The Dask worker tcp://127\S+ tells of other objects or volumes than it was to bring", told)
+    assert code("copy", "d.toml", "-q") == 0
+    assert restored(tmp_path / "home") == {**FILES, **GONE}
+    assert abroad.asked
+
+
+def test_what_nobody_foresaw_at_a_worker_is_named_by_its_line_and_no_object_with_it(
+    cluster: DaskCluster, abroad: Meddler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = """
+def send(self, volume):
+    raise ValueError("Awa Diallo.txt")
+unit._Bringing.send = send
+"""
+    with cluster.working(1, environment=[changed(tmp_path, fault)]):
+        assert code("copy", "d.toml", "--workers", str(cluster.address)) == 5
+    told = " ".join(capsys.readouterr().err.split())
+    assert re.search(r"At the Dask worker tcp://127\S+: something unforeseen went wrong \(ValueError, \S+\.py", told)
+    assert "Awa" not in told
+    assert abroad.asked
+
+
+def changed(folder: Path, change: str) -> dict[str, str]:
+    """Return the environment of a worker on which the unit is not what it is here."""
+    site = folder / "site"
+    site.mkdir()
+    begin = "from dataclasses import replace\nimport repatria.migrate.cluster_unit as unit\n"
+    (site / "sitecustomize.py").write_text(begin + change)
+    return {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
 
 
 def test_what_a_worker_is_told_holds_no_secret(abroad: Meddler, tmp_path: Path) -> None:

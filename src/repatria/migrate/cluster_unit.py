@@ -2,9 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from repatria import i18n
@@ -14,7 +17,7 @@ from repatria.bundle.writer import BundleWriter
 from repatria.crypt.payload import sealed_size
 from repatria.crypt.recipient import parse_recipient
 from repatria.crypt.sealing import Sealing
-from repatria.errors import RepatriaError, Role
+from repatria.errors import RefusedError, RepatriaError, Role
 from repatria.i18n import _
 from repatria.memory import Pool
 from repatria.migrate.errand import Errand, MayGoOn, MayPut, News, Put, Site, Stop, WasPut, WhatToBring
@@ -25,7 +28,7 @@ from repatria.progress import Silent
 from repatria.source.objects import open_source
 from repatria.store.registry import open_store
 from repatria.work.bundling import ROOM_FOR_HEADS, ObjectPart
-from repatria.work.cluster_talk import Asking
+from repatria.work.cluster_talk import AbandonedError, Asking
 from repatria.work.pace import Throttle
 from repatria.work.patience import Patience
 from repatria.work.sealed_rows import VolumeContent
@@ -44,11 +47,11 @@ def bring(site: Site, asking: Asking) -> None:
     AbandonedError if nobody answers, StoppedError once it is told to stop.
     """
     i18n.use(site.language)  # what goes wrong is said here
-    errand = asking.ask(WhatToBring())
-    if not isinstance(errand, Errand) or not errand.volumes:
-        return
     with ExitStack() as stack:
         stack.enter_context(_naming(asking.worker))
+        errand = asking.ask(WhatToBring())
+        if not isinstance(errand, Errand) or not errand.volumes:
+            return
         several = len(site.sources) > 1
         sources = [open_source(table, prefixed=several) for table in site.sources]
         for source in sources:
@@ -74,10 +77,25 @@ def _naming(worker: str) -> Iterator[None]:
         error.message = _at_worker(worker, error.message)
         error.args = (error.message,)
         raise
+    except AbandonedError:
+        raise
+    except Exception as error:
+        raise RefusedError(
+            _at_worker(worker, _unforeseen(error)),
+            advice=_("Copy without that machine, or without --workers; please report this as a defect."),
+        ) from None
 
 
 def _at_worker(worker: str, message: str) -> str:
     return _("At the Dask worker {worker}: {message}").format(worker=worker, message=message)
+
+
+def _unforeseen(error: Exception) -> str:
+    """Name an error that nobody foresaw by its class and its line: what it says itself may hold an object's name."""
+    raised = extract_tb(error.__traceback__)[-1]
+    return _("something unforeseen went wrong ({error}, {file}, line {line}).").format(
+        error=type(error).__name__, file=Path(raised.filename).name, line=raised.lineno
+    )
 
 
 class _Watcher(Silent):
@@ -127,6 +145,8 @@ class _Bringing:
         self._parts = {part.path: part for part in errand.parts}
         self._given_up: list[int] = []
         self._lock = threading.Lock()
+        self._turns = threading.Lock()
+        """Held from the gathering of news until they are told: what a volume is held against must be known before."""
         self._told = time.monotonic()
         self._line = Line(self, fetcher, self._turn)
 
@@ -138,7 +158,7 @@ class _Bringing:
                 for at, piece in enumerate(slices):
                     line.place(replace(piece, opens=at == 0))
             line.end(last=self._errand.last)
-            self._ask(MayGoOn(self._news()))
+            self._ask(lambda: MayGoOn(self._news()))
         except BaseException:
             self._stop.request(Reason.FAILURE)
             raise
@@ -176,10 +196,11 @@ class _Bringing:
     def send(self, volume: SealedVolume) -> int:
         """Ask for the volume's number, put it and read it back, under as many numbers as it takes."""
         number, sealed = volume.facts.row.number, volume.sealed
-        answer = self._ask(MayPut(self._news(), volume.facts))
+        answer = self._ask(lambda: MayPut(self._news(), volume.facts))
         while isinstance(answer, Put):
             number = answer.number
-            answer = self._ask(WasPut(is_kept(self._writer, self._fetcher.patience, number, sealed)))
+            kept = is_kept(self._writer, self._fetcher.patience, number, sealed)
+            answer = self._ask(partial(WasPut, kept))
         self._buffers.give(sealed.memory)
         return number
 
@@ -197,7 +218,7 @@ class _Bringing:
 
     def _turn(self) -> bool:
         if time.monotonic() - self._told > _SECONDS_BETWEEN_NEWS:
-            self._ask(MayGoOn(self._news()))
+            self._ask(lambda: MayGoOn(self._news()))
         self._stop.raise_if_requested()
         return False
 
@@ -207,8 +228,9 @@ class _Bringing:
             given_up, self._given_up = tuple(self._given_up), []
         return News(self._asking.worker, fetched, given_up, said, self._fetcher.etags.copy())
 
-    def _ask(self, question: object) -> Any:
-        answer = self._asking.ask(question)
+    def _ask(self, question: Callable[[], object]) -> Any:
+        with self._turns:
+            answer = self._asking.ask(question())
         self._told = time.monotonic()
         if isinstance(answer, Stop):
             self._stop.request(Reason.SIGNAL)

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 from repatria.errors import RefusedError, Role, StoppedError
 from repatria.i18n import _
+from repatria.migrate.claims import is_as_planned
 from repatria.migrate.cluster_unit import bring
 from repatria.migrate.errand import Errand, GoOn, MayGoOn, MayPut, News, Put, Site, Stop, WasPut, WhatToBring
 from repatria.migrate.etags import Etags
@@ -111,6 +112,8 @@ class Dialogue:
         self._proven = 0
         """How many of the volumes need no more be brought."""
         self._given_up: set[int] = set()
+        self._ending: set[int] = set()
+        """Numbers of the objects that end in the volume that is being put."""
         self._attempt = ""
         """Whose questions count: the latest attempt's; none before the first."""
         self._pending: Heard | None = None
@@ -172,7 +175,7 @@ class Dialogue:
                 if self._stop.requested:
                     talk.answer(heard.attempt, Stop())
                 else:
-                    self._store(talk, volume)
+                    self._store(talk, volume, news.worker)
 
     def _go_on(self) -> GoOn | Stop:
         return Stop() if self._stop.requested else GoOn(self._shared.share)
@@ -204,27 +207,42 @@ class Dialogue:
     def _note(self, news: News) -> None:
         self._shared.note(news)
         for number in news.given_up:
+            planned = self._awaited().get(number)
+            if planned is None:
+                raise _strange(news.worker)
             self._given_up.add(number)
-            self._shared.given_up(self._planned(number), news.worker)
+            self._shared.given_up(planned, news.worker)
 
-    def _planned(self, number: int) -> Planned:
-        pieces = (piece for slices in self._volumes for piece in slices)
-        return next(piece.planned for piece in pieces if piece.planned.number == number)
+    def _awaited(self) -> dict[int, Planned]:
+        """Return the objects, by number, that a worker may still give up."""
+        pieces = (piece for _place, slices in self._left() for piece in slices)
+        return {piece.planned.number: piece.planned for piece in pieces if piece.planned.number not in self._ending}
 
-    def _store(self, talk: Talk, volume: VolumeFacts) -> None:
+    def _store(self, talk: Talk, volume: VolumeFacts, worker: str) -> None:
         """Journal a volume that a worker has sealed, have it put, and note it as proven."""
         place, part = volume.row.number, volume.part
+        if not self._is_next(place) or not is_as_planned(volume, self._volumes[place], self._given_up):
+            raise _strange(worker)
         if part is not None:
             running = self._volumes[place][-1].planned.object
             volume = replace(volume, part=replace(part, fingerprint=self._run.catalogue.fingerprint(running)))
+        self._ending = {row.number for row in volume.content.objects}
         try:
             self._run.send_from_elsewhere(volume, lambda number: self._is_put(talk, number))
         except GoneError:
             return  # what asks next is another attempt
+        finally:
+            self._ending = set()
         self._proven = place + 1
         size = sum(member.length for member in volume.content.members)
         self._shared.outcomes.put(Outcome(len(volume.content.objects), size, volumes=1))
         talk.answer(self._attempt, self._go_on())
+
+    def _is_next(self, place: int) -> bool:
+        """Tell whether a volume comes next: nothing that is left lies before it, only what was given up."""
+        return place in range(self._proven, len(self._volumes)) and not any(
+            left < place for left, _slices in self._left()
+        )
 
     def _is_put(self, talk: Talk, number: int) -> bool:
         """Have the worker put its volume under a number; return whether the target kept it, GoneError if it is gone."""
@@ -259,3 +277,14 @@ class Dialogue:
         )
         self._stop.request(Reason.LINK, error)
         return self._stop.error()
+
+
+def _strange(worker: str) -> RefusedError:
+    """Return the error of a worker that tells of something else than it was asked for."""
+    return RefusedError(
+        _(
+            "The Dask worker {worker} tells of other objects or volumes than it was to bring. Nothing of that was kept;"
+            " what was proven before is safe."
+        ).format(worker=worker),
+        advice=_("Have that machine examined, and copy without it, or without --workers."),
+    )
