@@ -72,7 +72,9 @@ def _opened_place(argument: str, settings: "Settings", endpoint: str | None, pro
     from repatria.cli.context import find_manifest, open_bundle, open_target
     from repatria.cli.places import RememberedPlace, remember, remembered
 
-    if argument.endswith(".toml") or ("/" not in argument and ":" not in argument):
+    known = remembered(settings.state, argument)
+    is_id = "/" not in argument and ":" not in argument
+    if argument.endswith(".toml") or (is_id and (known is None or known.manifest is not None)):
         manifest = find_manifest(argument, settings)
         place = _Place(manifest.id, open_target(manifest), manifest)
     else:

@@ -166,17 +166,18 @@ def check_signer(seen: Seen, trust: Trust, base_finished: str = "") -> Iterator[
     if known is not None and known.signer and trust.is_first_sight:
         detail = _(
             "It is signed by {key}, the latest bundle by {known}; this machine has seen neither before. If both may"
-            " sign, name both with --signers."
+            " sign, name both with --signers, or with signers in repatria.toml."
         ).format(key=seen.key.fingerprint, known=known.signer)
     elif known is not None and known.signer:
         detail = _(
             "It is signed by {key}; when last seen from here, the dataset was signed by {known}. If both may sign, name"
-            " both with --signers."
+            " both with --signers, or with signers in repatria.toml."
         ).format(key=seen.key.fingerprint, known=known.signer)
     else:
-        detail = _("Nobody vouches for the key {key} that signed it. Name those who may sign with --signers.").format(
-            key=seen.key.fingerprint
-        )
+        detail = _(
+            "Nobody vouches for the key {key} that signed it. Name those who may sign with --signers, or with signers in"
+            " repatria.toml."
+        ).format(key=seen.key.fingerprint)
     yield unverifiable(seen.bundle_id, detail)
 
 
