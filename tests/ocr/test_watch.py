@@ -8,14 +8,22 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from repatria.errors import FindingsError, FullError, LockedError, StoppedError, UsageError
+from repatria.errors import (
+    FindingsError,
+    FullError,
+    LockedError,
+    RefusedError,
+    StoppedError,
+    UnreachableError,
+    UsageError,
+)
 from repatria.model import Object
 from repatria.ocr.arrivals import EMPTY_SETTLE, Arrivals
 from repatria.ocr.batch import Wishes
@@ -338,6 +346,60 @@ def test_a_place_where_the_share_is_not_mounted_is_not_taken_for_it(archive: Arc
     with pytest.raises(StoppedError, match="is gone"):
         next(rounds(watch))
     assert not list(share.root.iterdir())
+
+
+def test_a_share_that_goes_before_its_scans_were_put_away_is_waited_for(archive: Archive, share: Share) -> None:
+    drop(share, a__tif=scan(500))
+    watch = watch_of(archive)
+    away = share.root.with_name("away")
+
+    def come_back() -> None:
+        share.root.rmdir()  # which refuses if anything was written there
+        away.rename(share.root)
+
+    def go_away(_uri: str) -> bool:
+        share.root.rename(away)
+        share.root.mkdir()
+        threading.Timer(0.5, come_back).start()
+        return True
+
+    watch.is_intact = go_away
+    assert next(rounds(watch)).done == 1
+    assert tree(share) == ["done/a.tif"]
+
+
+MOVES: dict[str, Callable[[Share, Object], object]] = {
+    "finish": lambda share, told: share.finish(told),
+    "set aside": lambda share, told: share.set_aside(told, b"note"),
+    "resolve": lambda share, told: share.resolve(told.path, " (replaced)"),
+}
+
+
+@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+def test_nothing_is_written_below_the_mount_point_of_a_share_that_is_gone(
+    share: Share, move: Callable[[Share, Object], object]
+) -> None:
+    write_scans(share.root / "inbox" / "Awa Diallo", a__tif=b"x")
+    (told,) = share.source().list()
+    with share.held():
+        share.root.rename(share.root.with_name("away"))
+        share.root.mkdir()
+        with pytest.raises(UnreachableError, match="is gone"):
+            move(share, told)
+        assert not list(share.root.iterdir())
+        Share(share.root).prepare()  # as a watch did that was started there once
+        with pytest.raises(RefusedError, match="Another folder"):
+            move(share, told)
+    assert not tree(share)
+
+
+def test_a_folder_that_somebody_removed_is_not_made_again_while_scans_move(share: Share) -> None:
+    drop(share, a__tif=b"x")
+    (told,) = share.source().list()
+    (share.root / "problems").rmdir()
+    with pytest.raises(UnreachableError, match="problems is not there"):
+        share.set_aside(told, b"note")
+    assert tree(share) == ["inbox/a.tif"]
 
 
 def test_a_second_watch_of_a_folder_is_refused(archive: Archive, share: Share) -> None:

@@ -52,13 +52,7 @@ class Arrivals:
 
     def _listed(self) -> list[Scan]:
         if not self.source.folder.is_dir():  # a share that is gone must not look like one without scans
-            raise UnreachableError(
-                _("The shared folder is gone: {folder} is not there. No scan is lost.").format(
-                    folder=self.source.folder
-                ),
-                advice=_("Mount the share again; if it is a new one, make a folder `inbox` in it."),
-                role=Role.SOURCE,
-            )
+            raise share_gone(self.source.folder)
         listed = list_scans([self.source])
         return [scan for scan in listed if scan.object.kind is ObjectKind.FILE and not _NOTE.search(scan.path)]
 
@@ -68,6 +62,15 @@ class Arrivals:
             return True
         needed = self.settle if told.size else max(self.settle, EMPTY_SETTLE)
         return now - self._seen[scan.path][1] >= needed and not _is_written(self.source.folder, told)
+
+
+def share_gone(folder: Path) -> UnreachableError:
+    """Return what is said of a shared folder of which a part is not there: it is not mounted, most likely."""
+    return UnreachableError(
+        _("The shared folder is gone: {folder} is not there. No scan is lost.").format(folder=folder),
+        advice=_("Mount the share again; if it is a new one, make a folder `inbox` in it."),
+        role=Role.SOURCE,
+    )
 
 
 def _is_written(folder: Path, told: Object) -> bool:

@@ -6,7 +6,8 @@ done/       scans whose bundle was verified
 problems/   scans that need a person, each with a text that says what to do
 ```
 
-Files are moved by renaming, never copied, deleted or put over another.
+Files are moved by renaming, never copied, deleted or put over another. Where the share is not mounted any more, nothing
+is written: what lies below the mount point is another disk, that nobody looks at.
 """
 
 import errno
@@ -14,12 +15,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from repatria.errors import LockedError, RefusedError, Role, UsageError
 from repatria.i18n import _
 from repatria.model import Object
+from repatria.ocr.arrivals import share_gone
 from repatria.ocr.intake import ScanFolder
 from repatria.ocr.renaming import fitting, renamed, write_beside
 from repatria.reasons import reason_of
@@ -27,11 +29,13 @@ from repatria.reasons import reason_of
 INBOX, DONE, PROBLEMS = "inbox", "done", "problems"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Share:
-    """The three folders below `root`."""
+    """The three folders below `root`; what moves scans raises UnreachableError while they are not there."""
 
     root: Path
+    _held: tuple[int, int] | None = field(default=None, init=False)
+    """Device and inode of `root` while this is the only watch of it."""
 
     def prepare(self) -> None:
         """Make the folders that are missing; UsageError if this user may not work there."""
@@ -68,13 +72,29 @@ class Share:
                 ) from None
             except OSError:
                 pass
+            self._held = _identity(self.root)
             yield
         finally:
+            self._held = None
             os.close(descriptor)
 
     def is_known_to_be(self) -> bool:
         """Tell whether any of the three folders is there: a share that is not mounted has none."""
         return any((self.root / name).is_dir() for name in (INBOX, DONE, PROBLEMS))
+
+    def require_there(self) -> None:
+        """Refuse to write where the share is not: UnreachableError if it is gone, RefusedError if it is another."""
+        for name in (INBOX, DONE, PROBLEMS):
+            if not (self.root / name).is_dir():
+                raise share_gone(self.root / name)
+        if self._held not in {None, _identity(self.root)}:
+            raise RefusedError(
+                _("Another folder lies at {folder} than when the watch began. No scan is lost.").format(
+                    folder=self.root
+                ),
+                advice=_("Look at what is mounted there, then start again."),
+                role=Role.SOURCE,
+            )
 
     def source(self) -> ScanFolder:
         """Return the inbox as a source; its folders are dossiers, it is none itself."""
@@ -82,7 +102,7 @@ class Share:
 
     def finish(self, told: Object, note: bytes = b"") -> Path | None:
         """Move a scan to `done`, with a note if there is one; None if it is no longer what was read."""
-        moved = self._move(told, self.root / DONE)
+        moved = self._move(told, DONE)
         if moved is not None and note:
             with self._told():
                 write_beside(note_of(moved), note)
@@ -90,11 +110,11 @@ class Share:
 
     def set_aside(self, told: Object, note: bytes) -> Path | None:
         """Move a scan to `problems`, its note beside it; None if it is no longer what was read."""
-        target = self.root / PROBLEMS / told.path
+        self.require_there()
         with self._told():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target = self._place(PROBLEMS, told.path)
             write_beside(note_of(target), note)
-        moved = self._move(told, self.root / PROBLEMS)
+        moved = self._move(told, PROBLEMS)
         if moved is None or moved != target:
             with self._told():
                 if moved is not None:
@@ -105,48 +125,55 @@ class Share:
 
     def resolve(self, path: str, suffix: str) -> Path | None:
         """Take an earlier bad scan of a name out of `problems`: to `done`, with `suffix` in its name; its note goes."""
+        self.require_there()
         bad = self.root / PROBLEMS / path
         if not bad.is_file() or bad.is_symlink():
             return None
-        target = self.root / DONE / path
         with self._told():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target = self._place(DONE, path)
             moved = renamed(bad, fitting(target.parent, target.stem, f"{suffix}{target.suffix}"))
             note_of(bad).unlink(missing_ok=True)
         return moved
 
-    def _move(self, told: Object, folder: Path) -> Path | None:
-        """Rename a scan into another folder, if it still is the file that was read: before and after."""
+    def _move(self, told: Object, name: str) -> Path | None:
+        """Rename a scan into another of the folders, if it still is the file that was read: before and after."""
+        self.require_there()
         origin = self.root / INBOX / told.path
-        target = folder / told.path
         with self._told():
             if not _is(origin, told):
                 return None
-            target.parent.mkdir(parents=True, exist_ok=True)
-            moved = renamed(origin, target)
+            moved = renamed(origin, self._place(name, told.path))
             if not _is(moved, told):  # dropped anew under its name in this very moment: that one is not read yet
                 renamed(moved, origin)
                 return None
         return moved
 
+    def _place(self, name: str, path: str) -> Path:
+        """Return where a scan goes to, the folders it lies in made; never one of the three."""
+        place = self.root / name / path
+        for folder in reversed(place.relative_to(self.root / name).parents[:-1]):
+            (self.root / name / folder).mkdir(exist_ok=True)
+        return place
+
     def _told(self) -> "_Told":
-        return _Told(self.root)
+        return _Told(self)
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
     """What the system says of the share, as an error that says what to do."""
 
-    root: Path
+    share: Share
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, OSError):
+            self.share.require_there()
             raise RefusedError(
                 _("In the shared folder {folder} a scan could not be moved: {reason}. No scan is lost.").format(
-                    folder=self.root, reason=reason_of(error)
+                    folder=self.share.root, reason=reason_of(error)
                 ),
                 advice=_("Make room there and check the rights, then start again."),
                 role=Role.SOURCE,
@@ -156,6 +183,15 @@ class _Told:
 def note_of(scan: Path) -> Path:
     """Return where the text beside a scan lies."""
     return fitting(scan.parent, scan.name, ".txt")
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from the one below its mount point; None if it is not there."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is(path: Path, told: Object) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -122,7 +123,7 @@ class Watch:
         return self._seen(self._arrivals.whole)
 
     def _seen(self, look: Callable[[], _T]) -> _T:
-        """Return what a look at the share gives; one that is gone is told of, and waited for."""
+        """Return what a look at the share, or a move in it, gives; one that is gone is told of, and waited for."""
         try:
             return look()
         except UnreachableError as error:
@@ -209,17 +210,19 @@ class Watch:
             else:
                 self._resolve(taken.scan)
                 note = copy_note(_name_of(taken.scan)) if taken.is_copy else b""
-                done += self.share.finish(taken.scan.object, note) is not None
+                done += self._seen(partial(self.share.finish, taken.scan.object, note)) is not None
         return done
 
     def _set_aside(self, scan: Scan, troubles: tuple[Trouble, ...]) -> None:
         self._resolve(scan)
-        self._problems += self.share.set_aside(scan.object, problem_note(_name_of(scan), troubles)) is not None
+        note = problem_note(_name_of(scan), troubles)
+        self._problems += self._seen(partial(self.share.set_aside, scan.object, note)) is not None
 
     def _resolve(self, scan: Scan) -> None:
         """Take an earlier bad scan of this name out of `problems`: this one takes its place."""
         _ = speaker("fr")  # who looks into the folder
-        self.share.resolve(scan.path, f" ({_('replaced {day}').format(day=date.today().isoformat())})")
+        suffix = f" ({_('replaced {day}').format(day=date.today().isoformat())})"
+        self._seen(partial(self.share.resolve, scan.path, suffix))
 
     def _require_intact(self, uri: str | None) -> None:
         """Verify the archive's last bundle, once; FindingsError if it is not what was signed."""
