@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repatria.model import Object
-from repatria.store import s3_listing
+from repatria.store import s3_listing, s3_walk
 from repatria.store.registry import open_store
+from repatria.store.s3_link import BrokenError
 from repatria.store.s3_listing import Page
 from repatria.store.s3_refusals import RefusalError
 from repatria.store.s3_walk import MOST_FOLDERS, SIDE_BY_SIDE, walk_keys
@@ -89,6 +90,92 @@ def test_many_small_folders_are_listed_a_page_after_the_other() -> None:
     listing = Listing(keys, page=4 * MOST_FOLDERS)
     assert [each.path for each in walk_keys(listing.ask, "")] == sorted(keys)
     assert (listing.most, listing.asked) == (1, 7)
+
+
+FOLDERS = st.dictionaries(st.sampled_from([f"{number:02}" for number in range(30)]), st.integers(1, 40), min_size=1)
+
+
+@given(FOLDERS, st.sets(NAMES, max_size=5), st.integers(9, 25), st.sampled_from([1, 8]))
+def test_levels_of_many_folders_come_once_and_in_order_however_large_these_are(
+    folders: dict[str, int], others: set[str], page: int, ahead: int
+) -> None:
+    small = {f"a/{folder}/{number:02}" for folder, count in folders.items() for number in range(count)}
+    keys = small | {f"a/00/{number:03}" for number in range(30)} | {f"a/{name}" for name in others}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(s3_walk, "SIDE_BY_SIDE", ahead)
+        patch.setattr(s3_walk, "LARGE", page // 2)
+        for gateway in (Listing(keys, page), Repeating(keys, page)):
+            assert [each.path for each in walk_keys(gateway.ask, "")] == sorted(keys, key=str.encode)
+
+
+def test_one_large_folder_before_many_small_ones_does_not_make_a_request_of_each() -> None:
+    """As an imaging archive: a study of many images, then thousands of a few."""
+    keys = {f"dicom/000000/{number:05}" for number in range(120)}
+    keys |= {f"dicom/{study:06}/{number}" for study in range(1, 1000) for number in range(5)}
+    listing = Listing(keys, page=100)
+    assert [each.path for each in walk_keys(listing.ask, "")] == sorted(keys)
+    assert listing.asked <= len(keys) / 100 + 20
+
+
+class Repeating(Listing):
+    """A gateway that tells of a page's last folder on the next page again."""
+
+    def _page(self, prefix: str, token: str | None, delimiter: str) -> Page:
+        page = super()._page(prefix, token, delimiter)
+        last = [token] if token is not None and delimiter and token.endswith(delimiter) and token > prefix else []
+        return Page(page.objects, page.next, last + page.folders)
+
+
+def test_an_object_that_is_told_twice_in_a_row_comes_once() -> None:
+    pages = {None: Page([Object("k", 5), Object("k", 5)], "2"), "2": Page([Object("k", 5), Object("z", 5)], None)}
+    assert [each.path for each in walk_keys(lambda _prefix, token, _delimiter: pages[token], "")] == ["k", "z"]
+
+
+# Services that are broken, or mean no good
+
+
+def without_folders(prefix: str, token: str | None) -> Page:
+    return Page([Object(f"{prefix}a/x", 1), Object(f"{prefix}b/x", 1)], "again" if token is None else token)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 100])
+def test_a_listing_that_goes_in_circles_is_an_error(length: int) -> None:
+    numbers = iter(range(10**6))
+
+    def ask(_prefix: str, _token: str | None, _delimiter: str) -> Page:
+        number = next(numbers)
+        return Page([Object(f"{number}", 1)], f"{number % length}" if number > 5 else f"begin {number}")
+
+    with pytest.raises(BrokenError):
+        list(walk_keys(ask, ""))
+
+
+def test_a_listing_without_objects_and_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_walk, "MOST_EMPTY", 20)
+    numbers = iter(range(10**6))
+    with pytest.raises(BrokenError):
+        list(walk_keys(lambda _prefix, _token, _delimiter: Page([], f"{next(numbers)}"), ""))
+
+
+@pytest.mark.parametrize("count", [2, 900])
+def test_folders_in_folders_without_an_end_are_an_error_and_take_no_memory(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_walk, "LONGEST_PREFIX", 100)
+    monkeypatch.setattr(s3_walk, "MOST_WAITING", 3000)
+    longest, numbers = 0, iter(range(10**6))
+
+    def ask(prefix: str, token: str | None, delimiter: str) -> Page:
+        nonlocal longest
+        longest = max(longest, len(prefix))
+        if not delimiter:
+            return without_folders(prefix, token)
+        folders = [f"{prefix}a/", f"{prefix}b/", *(f"{prefix}c{number:03}/" for number in range(count - 2))]
+        return Page([], f"{next(numbers)}", folders)
+
+    with pytest.raises(BrokenError):
+        list(walk_keys(ask, ""))
+    assert longest <= 110
 
 
 def test_a_service_that_does_not_tell_all_folders_is_asked_without() -> None:

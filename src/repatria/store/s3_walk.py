@@ -1,19 +1,21 @@
 """A bucket's keys in their order, several pages at a time where folders allow it.
 
 A page of a listing tells how the next one is asked for, so a million keys are a thousand round trips, one after the
-other. Folders lie side by side: once a page shows that they are large, they are listed at the same time, and come out
-in their order. What stands between is never guessed, so nothing rests on how a service orders keys.
+other. Folders lie side by side: once some of them have shown to be large, they are listed at the same time, and come
+out in their order. What stands between is never guessed, so nothing rests on how a service orders keys. A service may
+be broken or hostile: whatever it tells, memory holds some pages, and a listing that does not go on ends.
 """
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from heapq import merge
 
 from repatria.model import Object
 from repatria.store.s3_exchange import Exchange
-from repatria.store.s3_listing import Page, page_after
+from repatria.store.s3_link import BrokenError
+from repatria.store.s3_listing import PAGE, Page, page_after
 from repatria.store.s3_refusals import RefusalError, is_throttling
 
 SIDE_BY_SIDE = 16
@@ -21,10 +23,42 @@ SIDE_BY_SIDE = 16
 MOST_FOLDERS = 8
 """How many folders one page may tell of if these are to be listed each for itself: with more, they are too small for
 that to pay; one request would bring some dozens of keys in place of a thousand."""
+SAMPLE = 8
+"""Of how many folders the first page is looked at, where a level has more of them than MOST_FOLDERS."""
+LARGE = PAGE // 2
+"""Keys in a folder for which a request of its own pays."""
+LONGEST_PREFIX = 1024
+"""Bytes beyond which no folder is listed by its folders: as many as a key of S3 has, so that depth has an end."""
+MOST_WAITING = 20_000
+"""Stretches beyond which no further folder is listed by its folders."""
+MOST_EMPTY = 10_000
+"""Pages without an object that may follow each other: a service that hides what was deleted gives some."""
 _DELIMITER = "/"
 
 AskPage = Callable[[str, str | None, str], Page]
 """Returns the page of a prefix that a token asks for (None: its first), with a delimiter or without (empty)."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """What a listing must not do: go in circles."""
+
+    kept: str | None = None
+    pages: int = 0
+    folder: str = ""
+    """The last that it told of: some services tell of one again on the next page."""
+
+    def follow(self, token: str | None) -> None:
+        """Note what asks for the next page; BrokenError if it did before.
+
+        One token is kept, that of the last page whose number is a power of two: a circle of any length comes back to
+        it (R. P. Brent, An improved Monte Carlo factorization algorithm, 1980).
+        """
+        if token is not None and token == self.kept:
+            raise BrokenError("the listing goes in circles")
+        self.pages += 1
+        if not self.pages & (self.pages - 1):
+            self.kept = token
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +76,10 @@ class _Stretch:
     alone: bool = False
     """Whether it was asked for when nothing else was."""
     objects: list[Object] | None = None
+    course: _Course = field(default_factory=_Course)
+    parts: "list[_Stretch] | None" = None
+    """What a listing by folders told of, while a sample of them is awaited."""
+    sample: "list[_Stretch]" = field(default_factory=list)
 
 
 def list_keys(exchange: Exchange, prefix: str) -> Iterator[Object]:
@@ -50,7 +88,18 @@ def list_keys(exchange: Exchange, prefix: str) -> Iterator[Object]:
 
 
 def walk_keys(ask: AskPage, prefix: str) -> Iterator[Object]:
-    """Yield the objects whose keys begin with `prefix`, in their order; memory holds some pages of them."""
+    """Yield the objects whose keys begin with `prefix`, in their order; memory holds some pages of them.
+
+    An object that is told twice in a row comes once. BrokenError if the listing does not go on.
+    """
+    before: str | None = None
+    for found in _walked(ask, prefix):
+        if found.path != before:
+            yield found
+        before = found.path
+
+
+def _walked(ask: AskPage, prefix: str) -> Iterator[Object]:
     first = ask(prefix, None, "")
     seen = _folders_worth(first, prefix)
     if seen:
@@ -60,11 +109,23 @@ def walk_keys(ask: AskPage, prefix: str) -> Iterator[Object]:
 
 
 def _one_by_one(ask: AskPage, prefix: str, page: Page) -> Iterator[Object]:
+    course, empty = _Course(), 0
     while True:
+        empty = _still_going(page, empty)
+        course.follow(page.next)
         yield from page.objects
         if page.next is None:
             return
         page = ask(prefix, page.next, "")
+
+
+def _still_going(page: Page, empty: int) -> int:
+    """Return how many pages without an object this page makes; BrokenError if they are too many."""
+    if page.objects:
+        return 0
+    if empty == MOST_EMPTY:
+        raise BrokenError("the listing has no end and no objects")
+    return empty + 1
 
 
 class _SideBySide:
@@ -74,6 +135,7 @@ class _SideBySide:
         self._ask = ask
         self._stretches = [all_of_it]
         self._most = SIDE_BY_SIDE
+        self._empty = 0
         self._hands = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="list")
 
     def walk(self) -> Iterator[Object]:
@@ -85,6 +147,8 @@ class _SideBySide:
                 if front.objects is not None:
                     del self._stretches[0]
                     yield from front.objects
+                elif front.parts is not None:
+                    wait([each.coming for each in front.sample if each.coming is not None])
                 elif front.coming is not None:
                     self._unfold(0, front, front.coming)
         finally:
@@ -95,13 +159,18 @@ class _SideBySide:
         at = 0
         while at < min(self._most, len(self._stretches)):
             stretch = self._stretches[at]
-            if stretch.coming is not None and stretch.coming.done() and stretch.coming.exception() is None:
+            if stretch.parts is not None and all(each.coming and each.coming.done() for each in stretch.sample):
+                self._stretches[at : at + 1] = _judged(stretch, stretch.parts)
+            elif stretch.coming is not None and stretch.coming.done() and stretch.coming.exception() is None:
                 self._unfold(at, stretch, stretch.coming)
-            elif stretch.coming is None and stretch.objects is None:
-                stretch.alone = self._most == 1
-                stretch.coming = self._hands.submit(self._ask, stretch.prefix, stretch.token, stretch.delimiter)
+            elif stretch.coming is None and stretch.objects is None and stretch.parts is None:
+                self._ask_for(stretch)
             else:
                 at += 1
+
+    def _ask_for(self, stretch: _Stretch) -> None:
+        stretch.alone = self._most == 1
+        stretch.coming = self._hands.submit(self._ask, stretch.prefix, stretch.token, stretch.delimiter)
 
     def _unfold(self, at: int, stretch: _Stretch, coming: Future[Page]) -> None:
         """Put what a page tells in the place of the stretch; asked for less, go on with one page at a time."""
@@ -112,7 +181,27 @@ class _SideBySide:
                 raise
             self._ask_less()
             return
-        self._stretches[at : at + 1] = _unfolded(stretch, page)
+        self._empty = _still_going(page, self._empty)
+        stretch.course.follow(page.next)
+        stretch.splits = stretch.splits and len(self._stretches) <= MOST_WAITING
+        parts = _unfolded(stretch, page)
+        folders = [each for each in parts if each.objects is None and each.prefix != stretch.prefix]
+        if stretch.token is None and len(folders) > MOST_FOLDERS:
+            parts = [self._on_trial(stretch.prefix, parts, folders)]
+        self._stretches[at : at + 1] = parts
+
+    def _on_trial(self, prefix: str, parts: list[_Stretch], folders: list[_Stretch]) -> _Stretch:
+        """Return a level of many folders, some of which, spread over it, are asked for to see whether they are large.
+
+        Nothing of the level was given out, so that it can still be listed from its beginning without folders. That is
+        done at once where one page is asked for at a time: folders are no gain then.
+        """
+        if self._most == 1:
+            return _Stretch(prefix, splits=False)
+        sample = [folders[number * (len(folders) - 1) // (SAMPLE - 1)] for number in range(SAMPLE)]
+        for each in sample:
+            self._ask_for(each)
+        return _Stretch(prefix, parts=parts, sample=sample)
 
     def _ask_less(self) -> None:
         """Ask for one page at a time from now on, once nothing is under way; what was refused is asked for again."""
@@ -132,14 +221,26 @@ def _unfolded(stretch: _Stretch, page: Page) -> list[_Stretch]:
         seen = _folders_worth(page, stretch.prefix)
         if seen:
             return [_Stretch(stretch.prefix, delimiter=_DELIMITER, seen=seen)]
-    rest = [_Stretch(stretch.prefix, page.next, stretch.delimiter)] if page.next is not None else []
-    return [*_in_order(page), *rest]
+    parts = list(_in_order(page, stretch.course.folder))
+    if page.folders:
+        stretch.course.folder = page.folders[-1]
+    rest = [_Stretch(stretch.prefix, page.next, stretch.delimiter, course=stretch.course)]
+    return [*parts, *rest] if page.next is not None else parts
 
 
-def _in_order(page: Page) -> Iterator[_Stretch]:
-    """Yield the objects and folders of a page as they follow each other."""
+def _judged(level: _Stretch, parts: list[_Stretch]) -> list[_Stretch]:
+    """Return the folders of a level if most of the sample are large, else the level without folders."""
+    pages = [each.coming.result() for each in level.sample if each.coming and each.coming.exception() is None]
+    large = sum(page.next is not None or len(page.objects) >= LARGE for page in pages)
+    return parts if 2 * large >= len(pages) else [_Stretch(level.prefix, splits=False)]
+
+
+def _in_order(page: Page, told: str) -> Iterator[_Stretch]:
+    """Yield the objects and folders of a page as they follow each other, each folder once, and not the one `told`."""
     objects = ((each.path.encode(errors="surrogateescape"), each, "") for each in page.objects)
-    folders = ((each.encode(errors="surrogateescape"), None, each) for each in page.folders)
+    folders = (
+        (each.encode(errors="surrogateescape"), None, each) for each in dict.fromkeys(page.folders) if each != told
+    )
     run: list[Object] = []
     for _key, found, folder in merge(objects, folders, key=lambda each: each[0]):
         if found is not None:
@@ -160,5 +261,6 @@ def _folders_worth(page: Page, prefix: str) -> frozenset[str]:
     """
     beyond = [(each.path[len(prefix) :].partition(_DELIMITER)) for each in page.objects]
     names = frozenset(f"{prefix}{name}{slash}" for name, slash, _rest in beyond)
-    pays = page.next is not None and len(names) <= MOST_FOLDERS and any(slash for _name, slash, _rest in beyond)
-    return names if pays else frozenset()
+    if page.next is None or len(names) > MOST_FOLDERS or len(prefix.encode(errors="surrogateescape")) > LONGEST_PREFIX:
+        return frozenset()
+    return names if any(slash for _name, slash, _rest in beyond) else frozenset()
