@@ -175,8 +175,8 @@ def check_signer(seen: Seen, trust: Trust, base_finished: str = "") -> Iterator[
         ).format(key=seen.key.fingerprint, known=known.signer)
     else:
         detail = _(
-            "Nobody vouches for the key {key} that signed it. Name those who may sign with --signers, or with signers in"
-            " repatria.toml."
+            "Nobody vouches for the key {key} that signed it. Name those who may sign with --signers, or with signers"
+            " in repatria.toml."
         ).format(key=seen.key.fingerprint)
     yield unverifiable(seen.bundle_id, detail)
 
