@@ -6,6 +6,7 @@ that need not be. RFC 9112 is what framing follows.
 """
 
 import contextlib
+import re
 import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +19,14 @@ CONTINUE_SECONDS = 2.0
 """How long a service is waited for that does not say whether it wants a body."""
 ASKED_FIRST = 1 << 20
 """Bytes of a body from which a service is asked whether it wants it, before it is sent (`Expect: 100-continue`)."""
+MOST_INTERIM = 100
+"""Replies of 1xx before the one that counts: a service that is busy for long may send one every few seconds."""
+LARGEST_SIZE = (1 << 63) - 1
+"""Bytes that an object may be said to have: what every file system and SQLite can count."""
 PIECE = 1 << 18
 """Bytes received or sent in one call at most: a slow link must move as many within STALL_SECONDS."""
+_SIZE = re.compile(r"[0-9]{1,19}")
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 Buffer = bytes | bytearray | memoryview
 Buffers = Sequence[Buffer]
@@ -132,10 +139,11 @@ class Connection:
         return reply
 
     def _reply(self, *, is_head: bool) -> Reply:
-        while True:
+        for _number in range(MOST_INTERIM):
             reply = self._one_reply(is_head=is_head)
             if reply.status >= 200:
                 return reply
+        raise BrokenError("the reply does not come")
 
     def _one_reply(self, *, is_head: bool) -> Reply:
         lines = self.read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
@@ -235,13 +243,19 @@ class Body:
     def _begin_chunk(self) -> bool:
         """Read the size of the next chunk, and what follows the last one; return whether there is one."""
         size = self._connection.read_line().partition(b";")[0].strip()
-        try:
-            self._left = int(size, 16)
-        except ValueError as error:
-            raise BrokenError("the reply is no HTTP") from error
-        while not self._left and self._connection.read_line():
-            pass
+        if not _CHUNK_SIZE.fullmatch(size):
+            raise BrokenError("the reply is no HTTP")
+        self._left = int(size, 16)
+        if not self._left:
+            self._skip_trailers()
         return self._left > 0
+
+    def _skip_trailers(self) -> None:
+        left = LONGEST_HEAD
+        while line := self._connection.read_line():
+            left -= len(line)
+            if left < 0:
+                raise BrokenError("the trailers of a reply have no end")
 
     def _end(self) -> None:
         self._ended = True
@@ -259,10 +273,13 @@ def size_of(body: Buffers) -> int:
     return sum(map(len, body))
 
 
+def size_told(text: str) -> int:
+    """Return the bytes that a service says something has; BrokenError if it is no number that can be meant."""
+    if not _SIZE.fullmatch(text) or int(text) > LARGEST_SIZE:
+        raise BrokenError("the reply tells no size")
+    return int(text)
+
+
 def _length(headers: Mapping[str, str]) -> int | None:
     text = headers.get("content-length")
-    if text is None:
-        return None
-    if not text.isdecimal():
-        raise BrokenError("the reply is no HTTP")
-    return int(text)
+    return None if text is None else size_told(text)

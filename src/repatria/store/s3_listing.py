@@ -12,6 +12,7 @@ from xml.etree import ElementTree as Tree
 
 from repatria.model import Object
 from repatria.store.s3_exchange import Exchange, Request
+from repatria.store.s3_http import size_told
 from repatria.store.s3_link import BrokenError
 
 PAGE = 1000
@@ -97,7 +98,7 @@ def _listed(entry: Tree.Element, space: str, *, encoded: bool) -> Object:
     try:
         return Object(
             _decoded(key) if encoded else key,
-            int(size),
+            size_told(size),
             _nanoseconds(datetime.fromisoformat(date)),
             version_of(entry.findtext(f"{space}ETag", "")),
         )
@@ -132,11 +133,8 @@ def span_of(headers: Mapping[str, str]) -> tuple[int, int]:
     """
     match = _RANGE.fullmatch(headers.get("content-range", ""))
     if match:
-        return int(match[1]), int(match[3])
-    size = headers.get("content-length", "")
-    if not size.isdecimal():
-        raise BrokenError("the reply does not tell the object's size")
-    return 0, int(size)
+        return size_told(match[1]), size_told(match[3])
+    return 0, size_told(headers.get("content-length", ""))
 
 
 def checksum_of(headers: Mapping[str, str], *, md5_etags: bool = False) -> tuple[str, str] | None:
