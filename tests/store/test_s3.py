@@ -31,7 +31,7 @@ from repatria.store import resuming, s3_listing, s3_put, s3_service
 from repatria.store.paths import UnholdableNameError
 from repatria.store.s3 import S3Store
 from repatria.store.s3_listing import checksum_of
-from repatria.store.s3_refusals import of_reply
+from repatria.store.s3_refusals import RefusalError, of_reply
 from repatria.store.s3_service import AWS, service_of
 from tests.servers import ACCESS_KEY, BUCKET, SECRET_KEY, CuttingProxy, Server
 from tests.store.certificates import certificate_for
@@ -302,6 +302,12 @@ class TestRefusals:
             assert error.code == exit_code
             assert error.advice or isinstance(error, NotFoundError | UnholdableNameError)
             assert error.public == ("Diop" not in error.message)
+
+    def test_a_code_without_end_is_cut(self) -> None:
+        refusal = RefusalError(403, "A" * 65_000)
+        shown = of_reply(refusal.code, refusal.status, "", "s3://coffre", Role.SOURCE)
+        assert len(shown.message) < 200
+        assert len(str(refusal)) < 200
 
     @pytest.mark.parametrize(
         ("key", "secret", "message"),

@@ -6,10 +6,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
-from repatria.errors import RefusedError, Role, UnreachableError
+from repatria.errors import RefusedError, Role, UnreachableError, UsageError
 from repatria.store.s3 import S3Store
 from tests.faults.making import Site, make_site, sha256_of
 from tests.migrate.making import noise, write
@@ -138,6 +139,19 @@ def test_a_proxy_that_wants_a_password_is_told_at_once_and_by_name(tls_s3: Serve
     assert "The proxy on the way" in ended.said
     assert "refuses (407)" in ended.said
     assert "HTTPS_PROXY" in ended.said
+
+
+@pytest.mark.parametrize("place", ["h:99x", "h:99999999", "h:0", "h:-1", ":3128", "[::1:3128", "h:٣:8"], ids=ascii)
+def test_a_proxy_that_is_no_url_is_a_mistake_in_the_environment_and_its_password_is_not_shown(
+    tls_s3: Server, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    tls_s3.use(monkeypatch)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://agent:geheim@{place}")
+    store = S3Store(BUCKET, endpoint=tls_s3.endpoint, profile="test", role=Role.SOURCE)
+    with pytest.raises(UsageError, match="no URL of a proxy") as caught:
+        list(store.list())
+    assert caught.value.code == 2
+    assert "geheim" not in "".join(format_exception(caught.value))
 
 
 def test_a_proxy_that_does_not_get_through_is_no_connection(tls_s3: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,15 @@ def proxy_for(scheme: str, host: str) -> str | None:
     return None if urllib.request.proxy_bypass(host) else proxies.get(scheme) or proxies.get("all")
 
 
+def is_proxy(url: str) -> bool:
+    """Return whether a URL names a host, and a port that there can be."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def connected(origin: Origin) -> socket.socket:
     """Return a new connection; NoConnectionError, ProxyRefusedError, or ssl.SSLCertVerificationError."""
     try:

@@ -11,6 +11,8 @@ from repatria.i18n import _
 from repatria.store import failures
 from repatria.store.s3_link import NoConnectionError, ProxyRefusedError
 
+LONGEST_CODE = 80
+"""Characters that are shown of an error code; those of S3 have half as many at most."""
 _CERTIFICATE_EXPIRED = 10
 """X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
 
@@ -19,9 +21,10 @@ class RefusalError(Exception):
     """A reply that is no success."""
 
     def __init__(self, status: int, code: str = "", region: str = "", pause: float | None = None) -> None:
-        super().__init__(f"{code} {status}")
+        shown = code[:LONGEST_CODE] or str(status)
+        super().__init__(f"{shown} {status}")
         self.status = status
-        self.code = code or str(status)
+        self.code = shown
         """The service's error code; the status where a reply has no body (HEAD)."""
         self.region = region
         """Where the bucket is, if the service told."""

@@ -20,7 +20,7 @@ from botocore.httpsession import get_cert_path
 
 from repatria.errors import UsageError
 from repatria.i18n import _
-from repatria.store.s3_link import Origin, proxy_for
+from repatria.store.s3_link import Origin, is_proxy, proxy_for
 from repatria.store.s3_signing import Keys, Signer
 
 if TYPE_CHECKING:
@@ -139,15 +139,22 @@ def _context(bundle: str | None) -> ssl.SSLContext:
 
 
 def _proxy(scheme: str, host: str) -> str | None:
-    proxy = proxy_for(scheme, host)
-    if proxy is None or proxy.startswith("http://"):
-        return proxy
-    if "://" not in proxy:
-        return f"http://{proxy}"
-    raise UsageError(
-        _("The proxy for {host} is of a kind that cannot be used.").format(host=host),
-        advice=_("Set https_proxy to a proxy that is reached over http://, or add the host to no_proxy."),
-    )
+    """Return the proxy for a host as a URL that can be taken apart; UsageError, which does not show its password."""
+    told = proxy_for(scheme, host)
+    if told is None:
+        return None
+    proxy = told if "://" in told else f"http://{told}"
+    if not proxy.startswith("http://"):
+        raise UsageError(
+            _("The proxy for {host} is of a kind that cannot be used.").format(host=host),
+            advice=_("Set https_proxy to a proxy that is reached over http://, or add the host to no_proxy."),
+        )
+    if not is_proxy(proxy):
+        raise UsageError(
+            _("The proxy for {host} that the environment names is no URL of a proxy.").format(host=host),
+            advice=_("Write it in https_proxy as http://USER:PASSWORD@HOST:PORT, or without the user and password."),
+        )
+    return proxy
 
 
 def _text(value: str | bytes) -> str:
