@@ -254,7 +254,7 @@ def test_a_volume_that_is_gone_from_the_target_is_not_believed_to_be_there(
     lose_state(site)
     next(site.glob("vault/d/*/data/vol-000003.tar.age")).unlink()
     assert code("adopt", "d.toml", "-i", "key") == 0
-    assert "cannot be gone on with" in capsys.readouterr().out
+    assert "data/vol-000003.tar.age is not there as it was signed" in " ".join(capsys.readouterr().out.split())
     copied(capsys)
     assert standing(site) == FILES
 
@@ -339,6 +339,45 @@ def test_parts_that_do_not_tell_their_version_are_sent_again(
     assert "1 object of which only parts had arrived begins again" in capsys.readouterr().out
     copied(capsys)
     assert standing(site) == {**FILES, "base.sql": LARGE, "a/b": b"x"}
+    assert code("verify", "d", "--deep", "-i", "key") == 0
+
+
+def damage(site: Path, name: str, where: float = 0.5) -> None:
+    """Change one byte of a file, at this share of its length."""
+    (file,) = site.glob(f"vault/d/*/{name}")
+    data = bytearray(file.read_bytes())
+    data[int(len(data) * where)] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("where", [0.1, 0.5], ids=["header of a part", "bytes of a part"])
+@pytest.mark.parametrize("number", [6, 8], ids=["in the middle", "at the end"])
+def test_a_large_object_of_which_a_part_is_damaged_begins_again(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, where: float
+) -> None:
+    lose_machine_within_large_object(site, monkeypatch)
+    damage(site, f"data/vol-{number:06d}.tar.age", where)
+    assert code("adopt", "d.toml", "-i", "key") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 object of which only parts had arrived begins again" in said
+    assert f"data/vol-{number:06d}.tar.age is damaged at the target" in said
+    copied(capsys)
+    assert standing(site) == {**FILES, "base.sql": LARGE, "a/b": b"x"}
+
+
+@pytest.mark.parametrize("where", [0.01, 0.3, 0.99])
+def test_a_damaged_index_is_named_and_the_next_copy_begins_anew(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: float
+) -> None:
+    cut_off(monkeypatch, at_volume(CUT_OFF))
+    lose_state(site)
+    damage(site, "data/index-0002.db.age", where)
+    assert code("adopt", "d.toml", "-i", "key") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "cannot be gone on with: data/index-0002.db.age is damaged" in said
+    assert copied(capsys)["objects"] == len(FILES)
+    assert standing(site) == FILES
     assert code("verify", "d", "--deep", "-i", "key") == 0
 
 

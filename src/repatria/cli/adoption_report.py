@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from repatria.manifest import Manifest
     from repatria.migrate.takeover import Takeover
     from repatria.verify.trust import Trust
-    from repatria.work.adopting import TakenOver
+    from repatria.work.taken_over import NotTaken, TakenOver
 
 
 def cost_sentences(manifest: "Manifest | None", found: "Takeover") -> Iterator[str]:
@@ -56,8 +56,11 @@ def _nights(manifest: "Manifest | None", size: int) -> str:
     ).format(time=duration_text(planned.transfer.total_seconds()), count=number_text(planned.nights))
 
 
-def show_adopted(out: Output, found: "Takeover", taken: "TakenOver | None") -> None:
+def show_adopted(out: Output, found: "Takeover", result: "TakenOver | NotTaken | None") -> None:
     """Show what this machine knows now."""
+    from repatria.work.taken_over import NotTaken
+
+    taken, hindered = (None, result) if isinstance(result, NotTaken) else (result, None)
     dataset, head = found.dataset_id, found.head
     totals = found.chain.head.statement.totals if found.chain else None
     out.record(
@@ -74,7 +77,9 @@ def show_adopted(out: Output, found: "Takeover", taken: "TakenOver | None") -> N
             "strays": taken.strays,
             "going_on": taken.going_on,
             "begun_again": taken.begun_again,
+            "damaged": list(taken.damaged),
         },
+        hindered=hindered and {"bundle": hindered.bundle, "file": hindered.file, "obstacle": hindered.obstacle},
     )
     if head is not None and totals is not None:
         known = (
@@ -84,51 +89,84 @@ def show_adopted(out: Output, found: "Takeover", taken: "TakenOver | None") -> N
         )
         objects = quantity_text(totals.objects, Unit.OBJECTS)
         out.text(known.format(dataset=dataset, bundle=head.bundle, objects=objects))
-    for sentence in _of_unfinished(found, taken) if found.identities else ():
-        out.text(sentence)
+    if found.identities:
+        for sentence in _of_taken(taken) if taken is not None else ():
+            out.text(sentence)
+        for sentence in _of_left(found, taken, hindered):
+            out.text(sentence)
     again = "ocr" if found.is_archive else "copy"
     out.summary(bundle=found.chain.head.uri if found.chain else None, next=f"repatria {again} {dataset}")
 
 
-def _of_unfinished(found: "Takeover", taken: "TakenOver | None") -> Iterator[str]:
-    """Yield what became of unfinished bundles."""
-    if taken is not None:
+def _of_taken(taken: "TakenOver") -> Iterator[str]:
+    """Yield what became of the unfinished bundle that goes on."""
+    yield ngettext(
+        "The unfinished bundle {bundle} goes on: {count} volume ({size}), {objects}, is not sent again.",
+        "The unfinished bundle {bundle} goes on: {count} volumes ({size}), {objects}, are not sent again.",
+        taken.volumes,
+    ).format(
+        bundle=taken.bundle,
+        count=number_text(taken.volumes),
+        size=size_text(taken.bytes),
+        objects=quantity_text(taken.objects, Unit.OBJECTS),
+    )
+    if taken.strays:
         yield ngettext(
-            "The unfinished bundle {bundle} goes on: {count} volume ({size}), {objects}, is not sent again.",
-            "The unfinished bundle {bundle} goes on: {count} volumes ({size}), {objects}, are not sent again.",
-            taken.volumes,
-        ).format(
-            bundle=taken.bundle,
-            count=number_text(taken.volumes),
-            size=size_text(taken.bytes),
-            objects=quantity_text(taken.objects, Unit.OBJECTS),
-        )
-        if taken.strays:
-            yield ngettext(
-                "{count} volume ({size}) came after the last signature: nothing vouches for it, and what it holds is"
-                " sent again.",
-                "{count} volumes ({size}) came after the last signature: nothing vouches for them, and what they hold"
-                " is sent again.",
-                taken.strays,
-            ).format(count=number_text(taken.strays), size=size_text(taken.stray_bytes))
-        if taken.going_on:
-            yield ngettext(
-                "{count} object of which only parts had arrived goes on after these.",
-                "{count} objects of which only parts had arrived go on after these.",
-                taken.going_on,
-            ).format(count=number_text(taken.going_on))
-        if taken.begun_again:
-            yield ngettext(
-                "{count} object of which only parts had arrived begins again.",
-                "{count} objects of which only parts had arrived begin again.",
-                taken.begun_again,
-            ).format(count=number_text(taken.begun_again))
+            "{count} volume ({size}) came after the last signature: nothing vouches for it, and what it holds is"
+            " sent again.",
+            "{count} volumes ({size}) came after the last signature: nothing vouches for them, and what they hold"
+            " is sent again.",
+            taken.strays,
+        ).format(count=number_text(taken.strays), size=size_text(taken.stray_bytes))
+    if taken.going_on:
+        yield ngettext(
+            "{count} object of which only parts had arrived goes on after these.",
+            "{count} objects of which only parts had arrived go on after these.",
+            taken.going_on,
+        ).format(count=number_text(taken.going_on))
+    if taken.begun_again:
+        yield ngettext(
+            "{count} object of which only parts had arrived begins again.",
+            "{count} objects of which only parts had arrived begin again.",
+            taken.begun_again,
+        ).format(count=number_text(taken.begun_again))
+    for path in taken.damaged:
+        yield _(
+            "{path} is damaged at the target: what it holds parts of begins again. Once the bundle is finished,"
+            " `repatria verify --deep` tells what else was in it."
+        ).format(path=path)
+
+
+def _of_left(found: "Takeover", taken: "TakenOver | None", hindered: "NotTaken | None") -> Iterator[str]:
+    """Yield what hinders the unfinished bundles that do not go on."""
     for bundle in found.unfinished:
-        if taken is None or bundle.bundle_id != taken.bundle:
+        if hindered is not None and bundle.bundle_id == hindered.bundle:
+            yield _hindrance(hindered).format(bundle=bundle.bundle_id, size=size_text(bundle.bytes), path=hindered.file)
+        elif taken is None or bundle.bundle_id != taken.bundle:
             yield _(
                 "The unfinished bundle {bundle} ({size}) cannot be gone on with: no signature that is known reaches far"
                 " enough. `repatria clean` removes it."
             ).format(bundle=bundle.bundle_id, size=size_text(bundle.bytes))
+
+
+def _hindrance(hindered: "NotTaken") -> str:
+    """Return the sentence, to be filled in, that says why a bundle does not go on."""
+    from repatria.work.taken_over import Obstacle
+
+    if hindered.obstacle is Obstacle.MISSING:
+        return _(
+            "The unfinished bundle {bundle} ({size}) cannot be gone on with: {path} is not there as it was signed."
+            " `repatria clean` removes the bundle."
+        )
+    if hindered.obstacle is Obstacle.DAMAGED:
+        return _(
+            "The unfinished bundle {bundle} ({size}) cannot be gone on with: {path} is damaged. `repatria clean`"
+            " removes the bundle."
+        )
+    return _(
+        "The unfinished bundle {bundle} ({size}) cannot be gone on with: nobody signed {path}, and it cannot be"
+        " removed. `repatria clean` removes the bundle where that is allowed."
+    )
 
 
 def tell_signer(out: Output, found: "Takeover") -> None:

@@ -18,11 +18,13 @@ from repatria.progress import SILENT, Progress
 from repatria.store.base import Store
 from repatria.verify.first_sight import FirstSight
 from repatria.verify.report import Verdict
-from repatria.work.adopting import Adoption, TakenOver
+from repatria.work.adopting import Adoption
 from repatria.work.journal import Journal
 from repatria.work.lying import LyingBundle, SignedCheckpoint, finish_signed, latest_checkpoint, lying_bundles
 from repatria.work.settling import Head
+from repatria.work.signed_indexes import DamagedFileError
 from repatria.work.state import Remembered
+from repatria.work.taken_over import NotTaken, Obstacle, TakenOver
 
 
 @dataclass(slots=True)
@@ -83,14 +85,24 @@ class Takeover:
         own = Adoption(journal).unfinished_bundle()
         return not self.unfinished or own in {bundle.bundle_id for bundle in self.unfinished}
 
-    def fill(self, journal: Journal, progress: Progress = SILENT) -> TakenOver | None:
-        """Make a journal know all this, whole or not at all; return what was taken over of an unfinished bundle."""
+    def fill(self, journal: Journal, progress: Progress = SILENT) -> TakenOver | NotTaken | None:
+        """Make a journal know all this, whole or not at all; return what became of the unfinished bundle.
+
+        None if there is none, or none that may be gone on with.
+        """
         adoption = Adoption(journal, progress)
+        if self.latest is not None and self.signed is not None and self.identities:
+            try:
+                with journal.transaction():
+                    adoption.know_chain(self.chain, objects=True)
+                    return adoption.take_over(self.target, self.latest, self.signed, self.identities)
+            except DamagedFileError as error:
+                result = NotTaken(self.latest.bundle_id, error.file, Obstacle.DAMAGED)
+        else:
+            result = None
         with journal.transaction():
             adoption.know_chain(self.chain, objects=bool(self.identities))
-            if self.latest is None or self.signed is None or not self.identities:
-                return None
-            return adoption.take_over(self.target, self.latest, self.signed, self.identities)
+        return result
 
     def remembered(self) -> Remembered | None:
         """Return what the state folder is to remember of the chain."""

@@ -9,11 +9,11 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 from repatria.bundle import layout
 from repatria.bundle.chain import Chain
 from repatria.bundle.files import BundleFolder
+from repatria.bundle.index import Index
 from repatria.bundle.names import MemberNames
 from repatria.bundle.rows import ObjectRow, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry
@@ -30,28 +30,11 @@ from repatria.work.catalogue import Catalogue
 from repatria.work.journal import Journal
 from repatria.work.lying import LyingBundle, SignedCheckpoint
 from repatria.work.parts import ObjectPart
-from repatria.work.signed_indexes import BegunObject, SignedIndexes
+from repatria.work.signed_indexes import BegunObject, DamagedFileError, SignedIndexes
+from repatria.work.taken_over import NotTaken, Obstacle, TakenOver
 from repatria.work.unfinished import Unfinished, VolumeState
 
 _MOST_VOLUMES = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class TakenOver:
-    """What was taken over of an unfinished bundle."""
-
-    bundle: str
-    volumes: int = 0
-    bytes: int = 0
-    """Of these volumes, as they lie at the target."""
-    objects: int = 0
-    strays: int = 0
-    """Volumes that no signature binds: what is in them is sent again."""
-    stray_bytes: int = 0
-    going_on: int = 0
-    """Objects of which parts had arrived, and which go on after these."""
-    begun_again: int = 0
-    """Objects of which parts had arrived, and which begin again: nothing tells of which version these are."""
 
 
 class Adoption:
@@ -97,24 +80,25 @@ class Adoption:
 
     def take_over(
         self, store: Store, lying: LyingBundle, signed: SignedCheckpoint, identities: Sequence[Identity]
-    ) -> TakenOver | None:
-        """Make an unfinished bundle this machine's own, as far as signatures reach; None if that is not far enough.
+    ) -> TakenOver | NotTaken:
+        """Make an unfinished bundle this machine's own, as far as signatures reach, if nothing hinders that.
 
-        It is not if a volume that an index tells of is gone, or if files that nobody signed lie where the next ones
-        must go and cannot be removed.
+        DamagedFileError: what tells of its volumes cannot be read; the journal's transaction is to be given up then.
         """
         folder = BundleFolder(store, lying.dataset_id, lying.bundle_id)
         with closing(SignedIndexes(folder, signed.checkpoint, identities)) as indexes:
-            volumes = {row.number: row for index in indexes.opened for row in index.volumes()}
-            if not _all_there(lying, volumes.values(), signed.checkpoint.indexes):
-                return None
-            if not _make_way(store, lying, signed):
-                return None
+            volumes = {row.number: row for row in indexes.rows(Index.volumes)}
+            missing = _missing(lying, volumes.values(), signed.checkpoint.indexes)
+            if missing is not None:
+                return NotTaken(lying.bundle_id, missing, Obstacle.MISSING)
+            in_the_way = _make_way(store, lying, signed)
+            if in_the_way is not None:
+                return NotTaken(lying.bundle_id, in_the_way, Obstacle.IN_THE_WAY)
             self._begin(lying, signed)
-            objects = self._take(indexes, volumes)
+            objects = self._take(indexes, signed.checkpoint.indexes, volumes)
             begun = indexes.begun()
             self._claim_names(indexes, begun, lying.bundle_id)
-            going_on, begun_again = self._go_on(indexes, begun)
+            going_on, begun_again, damaged = self._go_on(indexes, begun)
         strays = list(_strays(folder, lying, volumes.keys()))
         self._note_volumes(strays, VolumeState.GIVEN_UP, 0)
         return TakenOver(
@@ -126,6 +110,7 @@ class Adoption:
             sum(row.size for row in strays),
             going_on,
             begun_again,
+            damaged,
         )
 
     def _know_objects(self, rows: Iterable[ObjectRow]) -> None:
@@ -156,18 +141,18 @@ class Adoption:
         self._journal.set_facts(next_object=checkpoint.objects.next, next_document=checkpoint.documents.next)
         self._journal.change_many("INSERT INTO tag_files(path, sha256) VALUES (?, ?)", signed.tag_files.items())
 
-    def _take(self, indexes: SignedIndexes, volumes: Mapping[int, VolumeRow]) -> int:
+    def _take(self, indexes: SignedIndexes, entries: Sequence[IndexEntry], volumes: Mapping[int, VolumeRow]) -> int:
         """Note what each index tells as published; return how many objects there are."""
         journal, count = self._journal, 0
-        for number, (entry, index) in enumerate(indexes.entries(), 1):
+        for number, entry in enumerate(entries, 1):
             journal.change("INSERT INTO indexes(number, entry) VALUES (?, ?)", number, entry.model_dump_json())
             rows = [row for row in volumes.values() if entry.first_volume <= row.number <= entry.last_volume]
             self._note_volumes(rows, VolumeState.PROVEN, number)
             journal.change_many(
                 "INSERT INTO tombstones(object, seen_gone, published) VALUES (?, ?, ?)",
-                ((stone.object, stone.seen_gone, number) for stone in index.tombstones()),
+                ((stone.object, stone.seen_gone, number) for stone in indexes.rows(Index.tombstones, entry)),
             )
-            taken = [self._taken(row, entry.last_volume) for row in index.objects()]
+            taken = [self._taken(row, entry.last_volume) for row in indexes.rows(Index.objects, entry)]
             count += len(taken)
             journal.change_many(
                 "INSERT INTO taken(number, path, fingerprint, size, leaf, compared, volume)"
@@ -176,7 +161,7 @@ class Adoption:
             )
             journal.change_many(
                 "INSERT INTO documents(number, pages, volume) VALUES (?, ?, ?)",
-                ((row.number, row.pages, entry.last_volume) for row in index.documents()),
+                ((row.number, row.pages, entry.last_volume) for row in indexes.rows(Index.documents, entry)),
             )
         return count
 
@@ -208,26 +193,32 @@ class Adoption:
         """Take the member names that the bundle has given, those of objects that have only begun included."""
         marks: set[bytes] = set()
         names = MemberNames(marks, self._journal.marks(b"names")(bundle_id.encode()))
-        for index in indexes.opened:
-            for row in index.objects():
-                names.claim(row.path, row.number, directory=row.kind == ObjectKind.DIRECTORY)
+        for row in indexes.rows(Index.objects):
+            names.claim(row.path, row.number, directory=row.kind == ObjectKind.DIRECTORY)
         for each in begun:
             names.claim(each.path, each.number)
-        last = max((entry.last_volume for entry, _index in indexes.entries()), default=0)
+        last = max((row.number for row in indexes.rows(Index.volumes)), default=0)
         self._journal.change_many("INSERT INTO names(mark, volume) VALUES (?, ?)", ((mark, last) for mark in marks))
 
-    def _go_on(self, indexes: SignedIndexes, begun: Sequence[BegunObject]) -> tuple[int, int]:
-        """Note how far objects in parts have come; return how many go on from there, and how many begin again.
+    def _go_on(self, indexes: SignedIndexes, begun: Sequence[BegunObject]) -> tuple[int, int, tuple[str, ...]]:
+        """Note how far objects in parts have come; return how many go on, how many begin again, and damaged volumes.
 
         Their digests are made of what lies at the target: nothing is asked of the source.
         """
         latest = {each.path: each for each in begun if self._catalogue.taken(each.path) is None}
         going_on = [each for each in latest.values() if each.told is not None and each.end is not None]
         self._progress.start(_("Reading what lies at the target"), sum(each.end or 0 for each in going_on), Unit.BYTES)
+        damaged: list[str] = []
         for each in going_on:
-            self._unfinished.parts.keep(each.volumes[-1].number, self._part(indexes, each))
+            try:
+                part = self._part(indexes, each)
+            except DamagedFileError as error:
+                damaged.append(error.file)
+            else:
+                self._unfinished.parts.keep(each.volumes[-1].number, part)
         self._progress.finish()
-        return len(going_on), len(latest) - len(going_on)
+        kept = len(going_on) - len(damaged)
+        return kept, len(latest) - kept, tuple(sorted(set(damaged)))
 
     def _part(self, indexes: SignedIndexes, begun: BegunObject) -> ObjectPart:
         digest = ResumableSha256()
@@ -245,27 +236,29 @@ class Adoption:
         )
 
 
-def _all_there(lying: LyingBundle, volumes: Iterable[VolumeRow], indexes: Iterable[IndexEntry]) -> bool:
-    """Return whether everything that was signed for lies there, with the right sizes."""
+def _missing(lying: LyingBundle, volumes: Iterable[VolumeRow], indexes: Iterable[IndexEntry]) -> str | None:
+    """Return a file that was signed for and does not lie there, with the right size; None if all do."""
+    signed = {entry.name: entry.size for entry in indexes}
+    signed |= {layout.volume_path(row.number): row.size for row in volumes}
     sizes = {path: told.size for path, told in lying.files.items()}
-    return all(sizes.get(layout.volume_path(row.number)) == row.size for row in volumes) and all(
-        sizes.get(entry.name) == entry.size for entry in indexes
-    )
+    return next((path for path, size in signed.items() if sizes.get(path) != size), None)
 
 
-def _make_way(store: Store, lying: LyingBundle, signed: SignedCheckpoint) -> bool:
-    """Remove what nobody signed from where the next files go: an index, a checkpoint, tag files; return if that went.
+def _make_way(store: Store, lying: LyingBundle, signed: SignedCheckpoint) -> str | None:
+    """Remove what nobody signed from where the next files go: an index, a checkpoint, tag files.
+
+    Return a file that cannot be removed, None if all went.
 
     The run that was cut off was about to sign them. Volumes stay: their numbers are not used again.
     """
     expected = {*signed.tag_files, *(entry.name for entry in signed.checkpoint.indexes)}
     in_the_way = [path for path in lying.files if path not in expected and not layout.VOLUME.match(path)]
-    try:
-        for path in in_the_way:
+    for path in in_the_way:
+        try:
             store.delete(f"{lying.dataset_id}/{lying.bundle_id}/{path}")
-    except StoreError:
-        return False
-    return True
+        except StoreError:
+            return path
+    return None
 
 
 def _strays(folder: BundleFolder, lying: LyingBundle, known: Iterable[int]) -> Iterator[VolumeRow]:
