@@ -56,7 +56,10 @@ def _shown_page(entry: "PageReview", glimpse: "Glimpse | None") -> "ShownPage":
     from repatria.paper.review_sheet import ShownConcern, ShownPage
 
     document = entry.document.row
+    scan = document.cote.rpartition("/")[2]
     name = _("{title}, page {page}").format(title=document.title or document.cote, page=entry.page)
+    if document.title and document.title != scan:  # the title of a dossier, which has other scans too
+        name = _("{title}, page {page} of {scan}").format(title=document.title, page=entry.page, scan=scan)
     grave = {Concern.UNREADABLE, Concern.MISSING} & set(entry.concerns)
     concerns = [ShownConcern(text, bool(grave) and not place) for place, text in enumerate(concern_texts(entry))]
     if glimpse is None:

@@ -199,6 +199,13 @@ def _where(hit: "Hit") -> list[str]:
 
     if hit.where == ("page",):
         sure = "" if hit.confidence is None else _("confidence {percent} %").format(percent=round(hit.confidence))
-        return [_("page {page}").format(page=hit.page), sure]
+        return [_page(hit), sure]
     elements = ", ".join(map(element_text, hit.where))
     return [_("found in: {elements}").format(elements=elements)]
+
+
+def _page(hit: "Hit") -> str:
+    """Return which page it is: beside a dossier's cote and title, also of which of its scans."""
+    if not hit.description.get("reference"):
+        return _("page {page}").format(page=hit.page)
+    return _("page {page} of {scan}").format(page=hit.page, scan=hit.cote.rpartition("/")[2])
