@@ -42,6 +42,15 @@ def test_a_process_is_there_until_it_ends() -> None:
     assert mark.is_gone()
 
 
+def test_a_process_that_was_killed_is_gone_though_its_parent_never_asks() -> None:
+    here()
+    mark, process = mark_of_another(end=False)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
+    assert mark.is_gone()
+    process.communicate()
+
+
 def test_a_number_that_the_kernel_gave_again_is_another_process() -> None:
     assert not here().is_gone()
     assert replace(here(), started=here().started - 1).is_gone()
@@ -50,6 +59,16 @@ def test_a_number_that_the_kernel_gave_again_is_another_process() -> None:
 def test_of_another_machine_or_boot_nothing_is_known() -> None:
     mark, _process = mark_of_another(end=True)
     assert not replace(mark, boot="0" * 32).is_gone()
+
+
+def test_of_a_machine_that_was_restored_from_the_same_snapshot_nothing_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here()
+    mark, _process = mark_of_another(end=True)
+    assert mark.is_gone()
+    monkeypatch.setattr("socket.gethostname", lambda: "the-other")
+    assert not mark.is_gone()
 
 
 @pytest.mark.parametrize("pid", [0, -1, -os.getpid(), 1 << 80], ids=["none", "all", "group", "too large"])
