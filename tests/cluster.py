@@ -4,8 +4,11 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -104,6 +107,53 @@ def dask_cluster(
         yield DaskCluster(folder, ClusterAddress(host, int(listening_port)), log, process, scheme, environment)
     finally:
         _end(process)
+
+
+class Relay:
+    """Stands between a client and its scheduler, and can break connections as a network does."""
+
+    def __init__(self, to: ClusterAddress) -> None:
+        self._to = to
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._carried: list[tuple[socket.socket, socket.socket, bytearray]] = []
+        self.address = ClusterAddress("127.0.0.1", self._server.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def reset(self, operation: bytes) -> int:
+        """Reset every open connection by which such a call went, but those of clients themselves; return how many."""
+        chosen = [each for each in self._carried if operation in each[2] and b"register-client" not in each[2]]
+        for each in chosen:
+            self._carried.remove(each)
+            for end in each[:2]:
+                with contextlib.suppress(OSError):
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+        return len(chosen)
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._server.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _address = self._server.accept()
+                far = socket.create_connection((self._to.host, self._to.port))
+                told = bytearray()
+                self._carried.append((near, far, told))
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(source, target, told), daemon=True).start()
+
+    @staticmethod
+    def _carry(source: socket.socket, target: socket.socket, told: bytearray) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                told += data
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 def _started(arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":

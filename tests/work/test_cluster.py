@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from repatria.work.cluster_talk import AbandonedError, Asking, Talk
 from repatria.work.cluster_worker import Outfit, WorkerFacts
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
-from tests.cluster import DaskCluster, dask_cluster
+from tests.cluster import DaskCluster, Relay, dask_cluster
 
 FACTS = WorkerFacts("tcp://10.0.0.7:40001", "1.2", spills=False, has_nanny=False, equipment="tesseract 5.3.0")
 
@@ -60,6 +60,11 @@ def ask_thrice(unit: str, asking: Asking) -> None:
 def ask_for_another(unit: str, asking: Asking) -> None:
     with pytest.raises(AbandonedError):
         Asking(asking.inbox, "another").ask(unit)
+
+
+def ask_once_and_say_nothing_more(unit: str, asking: Asking) -> None:
+    asking.ask(unit)
+    time.sleep(3)
 
 
 def never_over() -> None:
@@ -209,6 +214,51 @@ def test_a_unit_that_nobody_listens_to_any_more_is_told_so(scheduler: DaskCluste
         with cluster.talking(ask_for_another, "awa", never_over) as talk:
             assert talk.heard() is None
         assert cluster.call(double, 21) == 42
+
+
+def test_questions_and_answers_outlive_the_connections_that_carry_them(scheduler: DaskCluster) -> None:
+    relay = Relay(scheduler.address)
+    with (
+        closing(relay),
+        scheduler.working(1),
+        open_cluster(relay.address, OUTFIT, Patience()) as cluster,
+        cluster.talking(ask_thrice, "awa", never_over) as talk,
+    ):
+        for _time in range(3):
+            answer_with_its_number(talk)
+            assert relay.reset(b"queue_get")
+        assert talk.heard() is None
+
+
+def test_a_unit_that_says_nothing_for_longer_than_patience_lasts_is_given_up(scheduler: DaskCluster) -> None:
+    with (
+        scheduler.working(1),
+        opened(scheduler, patience=Patience(seconds=1.0)) as cluster,
+        cluster.talking(ask_once_and_say_nothing_more, "awa", never_over) as talk,
+    ):
+        heard = talk.heard()
+        assert heard is not None
+        talk.answer(heard.attempt, None)
+        with pytest.raises(AbandonedError):
+            talk.heard()
+
+
+def test_a_scheduler_that_is_frozen_is_waited_for_no_longer_than_patience_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repatria.work.cluster.SECONDS_TO_ANSWER", 0.5)
+    with (
+        dask_cluster(tmp_path) as frozen,
+        frozen.working(1),
+        opened(frozen, patience=Patience(seconds=1.0, first_pause=0.1)) as cluster,
+    ):
+        frozen.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(StoppedError, match=r"no longer answers\. It was waited for in vain") as stopped:
+                cluster.call(double, 21)
+        finally:
+            frozen.process.send_signal(signal.SIGCONT)
+    assert stopped.value.code == 8
 
 
 def test_a_unit_that_ends_its_workers_is_given_up_and_where_none_is_left_the_run_stops_resumably(

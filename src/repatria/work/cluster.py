@@ -54,6 +54,8 @@ _GLANCE = 0.5
 _SECONDS_BETWEEN_COUNTS = 2.0
 """How often the scheduler is asked, at most, whether it has any workers."""
 
+_ALL_WORKERS = -1
+
 
 class WorkersLostError(Exception):
     """Worker after worker ended while it worked on this unit, as many as the scheduler allows."""
@@ -113,13 +115,14 @@ class Cluster:
         self._patience = patience
         self._executor: Executor = client.get_executor(pure=False)
         self._counted = (0.0, True)
+        self._missing = ""
         self._lock = threading.Lock()
         self._inbox: Inbox | None = None
 
     @property
     def threads(self) -> int:
         """How many units the workers run at once now; StoppedError (8) if the scheduler is lost."""
-        return int(self._answered(lambda: self._client.scheduler_info(n_workers=0))["total_threads"])
+        return int(self._answered(self._told)["total_threads"])
 
     @contextmanager
     def holding(self, value: object) -> Iterator[Held]:
@@ -169,11 +172,13 @@ class Cluster:
             result = looking(0.0)
             if result is not None:
                 self._made(result)
+            elif inbox.is_deaf:
+                raise self._lost()
             return result is not None
 
         # Nothing may hold the future longer than this: Dask would work the unit again, should its result be lost.
         future.add_done_callback(lambda _future: heard.put(None))
-        talk = Talk(inbox, token, heard, has_ended)
+        talk = Talk(inbox, token, heard, has_ended, self._patience.seconds)
         try:
             yield talk
         finally:
@@ -204,7 +209,7 @@ class Cluster:
 
     def require_loopback(self) -> None:
         """Refuse a scheduler that other machines can reach without TLS, and workers elsewhere."""
-        told = self._client.scheduler_info()
+        told = self._answered(lambda: self._told(_ALL_WORKERS))
         for listening in exposed([told["address"], *told["workers"]]):
             raise UsageError(
                 _("{address} is open to other machines without TLS: data would travel in the clear.").format(
@@ -246,7 +251,7 @@ class Cluster:
                 if self._has_workers():
                     attempt.succeeded()
                 else:
-                    attempt.pause(UnreachableError(_("{address} has no workers.").format(address=self._address)))
+                    attempt.pause(UnreachableError(self._missing))
                 return None
             except CancelledError as error:
                 self._patience.stop.raise_if_requested()
@@ -260,12 +265,26 @@ class Cluster:
         return look
 
     def _has_workers(self) -> bool:
+        """Tell whether there is a worker; `_missing` says what there is not."""
         asked, answer = self._counted
         if time.monotonic() - asked > _SECONDS_BETWEEN_COUNTS and is_connected(self._client):
-            with suppress(OSError):  # a lost scheduler cancels what it was given: that tells
-                answer = bool(self._client.scheduler_info(n_workers=0)["n_workers"])
+            try:
+                answer = bool(self._told()["n_workers"])
+                self._missing = _("{address} has no workers.").format(address=self._address)
+            except OSError:  # it is frozen, or lost: then it cancels what it was given, and that tells
+                answer = False
+                self._missing = _("{address} no longer answers.").format(address=self._address)
             self._counted = (time.monotonic(), answer)
         return answer
+
+    def _told(self, workers: int = 0) -> dict[str, Any]:
+        """Return what the scheduler says of itself and of so many workers; a frozen one says nothing: TimeoutError."""
+        if (scheduler := self._client.scheduler) is None:
+            raise ConnectionError
+        told: dict[str, Any] = self._client.sync(
+            scheduler.identity, n_workers=workers, callback_timeout=SECONDS_TO_ANSWER
+        )
+        return told
 
     def _answered(self, call: Callable[[], Made]) -> Made:
         """Return what the scheduler answers."""
