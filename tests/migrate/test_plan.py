@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repatria.bundle.volume import CUT_ABOVE, END, VolumeBuilder, member_span
-from repatria.migrate.plan import MOST_WASTE, Planned, Slice, cut, estimate, schedule
+from repatria.migrate.plan import MOST_WASTE, Planned, Slice, cut, estimate, schedule, volume_count
 from repatria.model import Object, ObjectKind
 from repatria.work.pace import parse_window
 
@@ -141,6 +142,25 @@ def test_the_plan_is_a_stream() -> None:
 def test_same_input_same_plan() -> None:
     sizes = [3 * MIB, 17, 0, CUT_ABOVE + 1, 999_999] * 7
     assert list(cut(planned(sizes), MIB)) == list(cut(planned(sizes), MIB))
+
+
+@given(
+    st.lists(st.one_of(SIZES, st.integers(60 * MIB, 90 * MIB), st.integers(190 * MIB, 300 * MIB)), max_size=6),
+    st.sampled_from([1, 2]),
+)
+def test_the_number_of_volumes_is_that_which_objects_are_cut_into(sizes: list[int], mebibytes: int) -> None:
+    objects = planned(sizes)
+    assert volume_count(objects, mebibytes * MIB) == sum(piece.opens for piece in cut(objects, mebibytes * MIB))
+
+
+def test_the_number_of_volumes_goes_on_from_the_parts_that_are_stored() -> None:
+    resumed = [replace(planned([300 * MIB])[0], done=100 * MIB, parts=100)]
+    assert volume_count(resumed, MIB) == sum(piece.opens for piece in cut(resumed, MIB))
+
+
+def test_the_number_of_volumes_of_a_size_that_nobody_can_count_to_is_reckoned() -> None:
+    objects = planned([5, (1 << 63) - 1, 5])
+    assert volume_count(objects, MIB) == pytest.approx((1 << 63) / MIB, rel=0.01)
 
 
 def test_the_estimate_adds_up_bytes_volumes_and_padding() -> None:

@@ -11,7 +11,7 @@ from repatria.migrate.fetching import Fetcher
 from repatria.migrate.filling import Outcome, finding
 from repatria.migrate.headway import Headway, Remainder, Volumes
 from repatria.migrate.line import Line, OpenWay, Way
-from repatria.migrate.plan import SMALLEST_CUT, Planned, cut
+from repatria.migrate.plan import SMALLEST_CUT, Planned, cut, volume_count
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.progress import SILENT, Progress
 from repatria.progress import Unit as Counted
@@ -189,7 +189,8 @@ class _Copying:
         self._headway.total = self._headway.placed + sum(each.object.size for each in waiting)
         self._tell_total()
         begun = self._volumes.planned - self._volumes.before
-        self._volumes.ahead = begun + _volume_count(waiting, self._run.volume_size)
+        planned = (Planned(each.object, 0, each.object.path) for each in waiting)
+        self._volumes.ahead = begun + volume_count(planned, self._run.volume_size)
 
     def _tell_total(self) -> None:
         """Show what this run has to bring: what earlier ones brought was not done at its speed."""
@@ -301,12 +302,6 @@ class _Copying:
         for source in self._sources:
             self._run.catalogue.require_listed(source.name, self._listed[source.name])
         self._result.gone = self._run.bury_all(self._run.catalogue.unseen())
-
-
-def _volume_count(wanted: Iterable[Wanted], volume_size: int) -> int:
-    """Return into how many volumes objects go, but for the odd header of a name that a tar cannot hold."""
-    planned = (Planned(each.object, 0, each.object.path) for each in wanted)
-    return sum(piece.opens for piece in cut(planned, volume_size))
 
 
 def _special(told: Object, number: int) -> Finding:

@@ -1,7 +1,7 @@
 """Cutting objects into volumes, and the arithmetic of nights: pure; the same input gives the same plan."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from repatria.bundle.volume import (
@@ -19,6 +19,8 @@ from repatria.work.pace import Window
 
 MOST_WASTE = 1 / 32
 """How much of the volumes since the last one that stands alone may stay empty before an object that could be cut."""
+_LOOKED_AT = int(2 / MOST_WASTE)
+"""Volumes of one object from which their number is reckoned."""
 SMALLEST_CUT = SMALLEST_VOLUME // 2
 """An object of fewer bytes goes whole into any volume, whatever size these had in an earlier run of the bundle."""
 SMALLEST_PART = 64 << 10
@@ -86,6 +88,35 @@ def cut(objects: Iterable[Planned], capacity: int) -> Iterator[Slice]:
     cutter = _Cutter(capacity)
     for planned in objects:
         yield from cutter.add(planned)
+
+
+def volume_count(objects: Iterable[Planned], capacity: int) -> int:
+    """Return into how many volumes `cut` puts objects, but for the odd header of a name that a tar cannot hold.
+
+    It takes as long for a huge object as for a large one: volumes that hold nothing but a part of it are reckoned.
+    """
+    cutter, count = _Cutter(capacity), 0
+    for planned in objects:
+        volumes, length = _filled_by(planned, capacity)
+        if volumes:
+            shorter = replace(planned.object, size=planned.object.size - length)
+            count += volumes + sum(piece.opens for piece in cutter.add(replace(planned, object=shorter)))
+        else:
+            count += sum(piece.opens for piece in cutter.add(planned))
+    return count
+
+
+def _filled_by(planned: Planned, capacity: int) -> tuple[int, int]:
+    """Return how many volumes in the middle of a huge object need no looking at, and how many of its bytes they hold.
+
+    So many are left that nothing which follows is cut otherwise (MOST_WASTE).
+    """
+    left = planned.length - planned.done
+    if left <= _LOOKED_AT * capacity:
+        return 0, 0
+    part = largest_part(capacity - END, member_overhead(planned.object, planned.name, planned.parts + 2, capacity))
+    volumes = left // part - _LOOKED_AT if part else 0
+    return volumes, volumes * part
 
 
 class _Cutter:
