@@ -134,10 +134,22 @@ def test_a_second_look_corrects_the_size_by_the_words_that_were_seen() -> None:
     assert factors == {0.5}
 
 
-def test_dark_pages_are_also_read_as_negatives() -> None:
-    def preparations(sheet: Sheet) -> set[str]:
-        return {look.preparation for look in more_looks(sheet, Reading(first_look(sheet), (), 0.0, BLANK.grey))}
+DARK = Sheet(255 - SHEET.grey, 150.0, dpi_known=True)
 
-    dark = Sheet(255 - SHEET.grey, 150.0, dpi_known=True)
-    assert "inverted" in preparations(dark)
-    assert "inverted" not in preparations(SHEET)
+
+def test_a_dark_page_is_read_as_a_negative_however_sure_the_few_words_are_that_are_seen_on_it() -> None:
+    engine = Scripted(words_of(96.0, "la"), words_of(95.0, "campagne", "de", "vaccination"))
+    read = read_sheet(DARK, 1, engine)
+    assert [each.text for each in read.words] == ["campagne", "de", "vaccination"]
+    assert len(engine.seen) == 2
+
+
+def test_a_dark_page_that_is_none_is_read_as_it_is() -> None:
+    engine = Scripted(words_of(95.0, "campagne", "de", "vaccination"), words_of(40.0, "la"))
+    assert [each.text for each in read_sheet(DARK, 1, engine).words] == ["campagne", "de", "vaccination"]
+
+
+def test_a_negative_that_lies_on_its_head_is_turned() -> None:
+    engine = Scripted([], words_of(60.0, "sɐd"), words_of(95.0, "pas"), upright=Upright(180, 8.0))
+    read = read_sheet(DARK, 1, engine)
+    assert (read.rotation, [each.text for each in read.words]) == (180, ["pas"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repatria.ocr.preparation import PREPARATIONS, flattened, ink_share, inverted, resized, skew_of, turned
+from repatria.ocr.preparation import PREPARATIONS, despeckled, flattened, ink_share, resized, skew_of, turned
 from tests.ocr.making import grey, page
 
 LINES = [f"Ligne numéro {number} d'une page tapée à la machine" for number in range(12)]
@@ -29,8 +29,11 @@ def test_flattening_makes_uneven_paper_white_and_keeps_ink_dark() -> None:
     assert np.percentile(flat[:, -600:], 0.5) < 100
 
 
-def test_a_negative_becomes_dark_on_light() -> None:
-    assert np.median(inverted(255 - SHEET)) > 245
+def test_specks_go_and_letters_stay() -> None:
+    dust = np.random.default_rng(1).random(SHEET.shape)
+    dusty = np.where(dust < 0.02, 0, np.where(dust > 0.98, 255, SHEET)).astype(np.uint8)
+    assert ink_share(flattened(dusty)) > 1.2 * ink_share(SHEET)
+    assert ink_share(despeckled(dusty)) == pytest.approx(ink_share(SHEET), rel=0.1)
 
 
 @pytest.mark.parametrize("degrees", [-4.0, -1.3, 0.0, 0.7, 3.2])

@@ -91,10 +91,13 @@ def test_what_is_agreed_on_is_as_sure_as_the_surest_who_say_it() -> None:
         ([*words_of(95.0, "soit"), *words_of(20.0, "|", "-")], "soit"),
         ([*words_of(95.0, "soit"), *words_of(90.0, "-")], "soit -"),
         ([*words_of(95.0, "soit"), *words_of(20.0, "~", line=1)], "soit"),
+        ([*words_of(30.0, "k", "ab"), *words_of(95.0, "soit"), *words_of(55.0, "je", "Y")], "soit"),
+        ([*words_of(95.0, "soit"), *words_of(30.0, "à"), *words_of(95.0, "raison")], "soit à raison"),
+        ([*words_of(95.0, "soit"), *words_of(30.0, "dit")], "soit dit"),
         ([Word("déjà", Box(0, 0, 9, 9), None, 0, 0), Word("-", Box(9, 0, 10, 9), None, 0, 0)], "déjà -"),
         (words_of(60.0, "من"), "من"),
         ([], ""),
     ],
 )
-def test_noise_is_unsure_signs_and_unsure_lines_of_a_few_letters(words: list[Word], kept: str) -> None:
+def test_noise_is_unsure_signs_lines_of_a_few_letters_and_letters_where_lines_end(words: list[Word], kept: str) -> None:
     assert said(without_noise(words)) == kept

@@ -52,6 +52,10 @@ class Sheet:
     dpi_known: bool
     """Whether the file told it; else it was guessed from the size."""
 
+    def negative(self) -> "Sheet":
+        """Return the page with light and dark exchanged."""
+        return replace(self, grey=255 - self.grey)
+
     def rotated(self, clockwise: int) -> "Sheet":
         """Return the page turned by quarters."""
         return replace(self, grey=np.ascontiguousarray(np.rot90(self.grey, -clockwise // 90)))
@@ -59,7 +63,8 @@ class Sheet:
 
 def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
     """Return page `number`'s words on the straight page, as the best look read them and others agree."""
-    sheet, rotation, tried = _upright(sheet, engine)
+    sheet, tried = _positive(sheet, engine)
+    sheet, rotation, tried = _upright(sheet, tried, engine)
     first = tried[-1]
     readings = [first]
     blank = not first.words and _is_blank(sheet)
@@ -95,8 +100,7 @@ def more_looks(sheet: Sheet, first: Reading) -> Iterator[Look]:
         return
     yield Look("flattened", factor, Layout.COLUMN)
     yield Look("plain", factor)
-    if sheet.grey.mean() < _DARK:
-        yield Look("inverted", factor)
+    yield Look("despeckled", factor)
 
 
 def take(sheet: Sheet, look: Look, engine: Engine) -> Reading:
@@ -114,18 +118,31 @@ def take(sheet: Sheet, look: Look, engine: Engine) -> Reading:
     return Reading(look, tuple(_scaled(word, across, down) for word in words), skew, prepared)
 
 
-def _upright(sheet: Sheet, engine: Engine) -> tuple[Sheet, int, list[Reading]]:
-    """Read once, and once more where the page seems to lie on its side or head; the last reading is to be kept."""
+def _positive(sheet: Sheet, engine: Engine) -> tuple[Sheet, list[Reading]]:
+    """Read once, a dark page as a negative, too: the words that are seen on one by mistake may be sure ones.
+
+    Return the page in the way that it is read best, and what was read; the last reading is to be kept.
+    """
     first = take(sheet, first_look(sheet), engine)
+    if sheet.grey.mean() >= _DARK:
+        return sheet, [first]
+    negative = sheet.negative()
+    other = take(negative, first.look, engine)
+    return (negative, [first, other]) if best_of([first, other]) is other else (sheet, [other, first])
+
+
+def _upright(sheet: Sheet, tried: list[Reading], engine: Engine) -> tuple[Sheet, int, list[Reading]]:
+    """Read once more where the page seems to lie on its side or head; the last reading is to be kept."""
+    first = tried[-1]
     if first.confidence >= PERHAPS_TURNED and not _runs_downwards(first.words):
-        return sheet, 0, [first]
+        return sheet, 0, tried
     rotation = _rotation_of(sheet, engine)
     if rotation:
         turned_sheet = sheet.rotated(rotation)
         again = take(turned_sheet, first.look, engine)
         if best_of([first, again]) is again or _runs_downwards(first.words):
-            return turned_sheet, rotation, [first, again]
-    return sheet, 0, [first]
+            return turned_sheet, rotation, [*tried, again]
+    return sheet, 0, tried
 
 
 def _runs_downwards(words: Sequence[Word]) -> bool:

@@ -66,13 +66,13 @@ def softened(grey: Grey) -> Grey:
     return flattened(np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1.5))))
 
 
-def inverted(grey: Grey) -> Grey:
-    """Return the page with light and dark exchanged, flattened: for negatives and white on black."""
-    return flattened(255 - grey)
+def despeckled(grey: Grey) -> Grey:
+    """Return the page without what is smaller than a stroke, flattened: for the dust and grain of films and faxes."""
+    return flattened(np.asarray(Image.fromarray(grey).filter(ImageFilter.MedianFilter(3))))
 
 
 PREPARATIONS: Mapping[str, Preparation] = MappingProxyType(
-    {"plain": plain, "flattened": flattened, "softened": softened, "stretched": stretched, "inverted": inverted}
+    {"plain": plain, "flattened": flattened, "softened": softened, "stretched": stretched, "despeckled": despeckled}
 )
 
 

@@ -27,6 +27,8 @@ NOISE_LINE = 50.0
 LETTERS_OF_TEXT = 4
 NOISE_SIGN = 60.0
 """Confidence below which a word without letters and digits is noise: specks, folds, edges of the paper."""
+LETTERS_OF_NOISE = 2
+"""Letters of a word that is as likely noise, where text ends and margins begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,13 @@ def agreed(best: Reading, others: Sequence[Reading]) -> tuple[Word, ...]:
 
 
 def without_noise(words: Sequence[Word]) -> tuple[Word, ...]:
-    """Return the words, in reading order, without what an engine sees in specks, folds and edges.
+    """Return the words, in reading order, without what an engine sees in specks, folds, edges and strokes of a pencil.
 
-    Unsure signs go, and unsure lines of nothing but a few letters; a short word within a line of text stays.
+    Unsure signs go, unsure lines of nothing but a few letters, and unsure words of a letter or two where a line begins
+    or ends; within a line of text such a word stays, and so do figures.
     """
     lines = (tuple(line) for _number, line in groupby(words, key=lambda word: word.line))
-    return tuple(word for line in lines if not _is_noise(line) for word in line if not _is_noisy_sign(word))
+    return tuple(word for line in lines if not _is_noise(line) for word in _trimmed(line))
 
 
 def _voted(word: Word, others: Sequence[Word | None]) -> Word:
@@ -132,6 +135,20 @@ def _is_noise(line: Sequence[Word]) -> bool:
 
 def _is_noisy_sign(word: Word) -> bool:
     return not any(map(str.isalnum, word.text)) and _sureness(word) < NOISE_SIGN
+
+
+def _trimmed(line: Sequence[Word]) -> Sequence[Word]:
+    words = [word for word in line if not _is_noisy_sign(word)]
+    while words and _is_noisy_end(words[-1]):
+        words.pop()
+    while words and _is_noisy_end(words[0]):
+        words.pop(0)
+    return words
+
+
+def _is_noisy_end(word: Word) -> bool:
+    letters = sum(map(str.isalnum, word.text))
+    return letters <= LETTERS_OF_NOISE and not any(map(str.isdigit, word.text)) and _sureness(word) < NOISE_SIGN
 
 
 def _sureness(word: Word) -> float:
