@@ -31,6 +31,16 @@ def tool(name: str) -> str:
     return name
 
 
+def tool_or_death(name: str, doom: Path) -> str:
+    """End the first worker that is asked."""
+    try:
+        doom.unlink()
+    except FileNotFoundError:
+        return name
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""
+
+
 OUTFIT = Outfit("saw 1", functools.partial(tool, "saw 1"))
 
 
@@ -226,7 +236,8 @@ def test_questions_and_answers_outlive_the_connections_that_carry_them(scheduler
     ):
         for _time in range(3):
             answer_with_its_number(talk)
-            assert relay.reset(b"queue_get")
+            while not relay.reset(b"queue_get"):
+                time.sleep(0.05)  # the one before was broken, too: there is no other yet
         assert talk.heard() is None
 
 
@@ -286,6 +297,16 @@ def test_a_worker_that_joins_later_takes_part_unless_it_is_unfit(scheduler: Dask
             with pytest.raises(UsageError, match="may write what it holds to its disk") as refused, opened(scheduler):
                 pass
     assert refused.value.advice.endswith("--no-nanny --memory-limit 0")
+
+
+def test_a_worker_that_dies_while_it_is_looked_at_is_done_without(scheduler: DaskCluster, tmp_path: Path) -> None:
+    doom = tmp_path / "doom"
+    doom.touch()
+    outfit = Outfit("saw 1", functools.partial(tool_or_death, "saw 1", doom))
+    with scheduler.working(2), opened(scheduler, outfit) as cluster:
+        assert not doom.exists()
+        assert cluster.threads == 1
+        assert cluster.call(double, 21) == 42
 
 
 def test_with_certificates_all_goes_over_tls_and_a_lost_scheduler_stops_the_run_resumably(tmp_path: Path) -> None:

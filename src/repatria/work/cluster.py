@@ -55,6 +55,9 @@ _SECONDS_BETWEEN_COUNTS = 2.0
 """How often the scheduler is asked, at most, whether it has any workers."""
 
 _ALL_WORKERS = -1
+_LOOKS = 3
+"""How often a worker that could not be asked is looked for again; one that died is not among the workers then."""
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class WorkersLostError(Exception):
@@ -219,14 +222,13 @@ class Cluster:
             )
 
     def require_fit_workers(self) -> None:
-        """Refuse a cluster without workers, or with one that cannot take part."""
-        try:
-            self._client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
-        except (TimeoutError, OSError) as error:
-            raise UsageError(
-                _("{address} has no workers.").format(address=self._address), advice=start_workers(self._address)
-            ) from error
-        told: dict[str, WorkerFacts | Exception] = self._client.run(facts_of, self._outfit, on_error="return")
+        """Refuse a cluster without workers, or with one that cannot take part; one that dies meanwhile is none."""
+        told = self._facts_of_workers()
+        for _look in range(_LOOKS):
+            if not any(isinstance(facts, OSError) for facts in told.values()):
+                break
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            told = self._facts_of_workers()
         for worker, facts in told.items():
             if isinstance(facts, Exception):
                 fault = _("The Dask worker {worker} cannot run Repatria ({reason}).").format(
@@ -236,6 +238,16 @@ class Cluster:
                 fault = self._outfit.fault_of(facts)
             if fault:
                 raise UsageError(fault, advice=start_workers(self._address))
+
+    def _facts_of_workers(self) -> dict[str, WorkerFacts | Exception]:
+        try:
+            self._client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
+        except (TimeoutError, OSError) as error:
+            raise UsageError(
+                _("{address} has no workers.").format(address=self._address), advice=start_workers(self._address)
+            ) from error
+        told: dict[str, WorkerFacts | Exception] = self._client.run(facts_of, self._outfit, on_error="return")
+        return told
 
     def _looking(self, future: "Future[Veiled]", raise_if_over: Callable[[], None]) -> Callable[[float], Veiled | None]:
         """Return what waits so many seconds for a unit to end, and raises if it never will."""
