@@ -232,6 +232,17 @@ def test_only_the_pages_that_were_read_get_words() -> None:
     assert set(boxes_in(made, 150.0, 1)) == {"Épidémie", "œuvre", "1949"}
 
 
+def test_fax_coding_in_a_pdf_that_came_in_pays_for_the_words(shared: Path) -> None:
+    original = (shared / "nasty" / "pdf_ccitt_g4.pdf").read_bytes()
+    made = laid(original, [PageText(1, 2550, 3300, 300.0, words=WORDS)])
+    assert len(made) < len(original)
+    with opened_page(original, 0) as before, opened_page(made, 0) as after:
+        assert (before.rendered(100.0) == after.rendered(100.0)).all()
+    image = next(iter(PdfReader(io.BytesIO(made)).pages[0].images))
+    assert image.image is not None
+    assert image.image.size == (2550, 3300)
+
+
 def test_what_pypdf_cannot_open_gets_no_words() -> None:
     assert layered_pdf(b"%PDF-1.7\nnothing more", [page_text()]) is None
 

@@ -6,12 +6,21 @@ what others wrote.
 
 import io
 import warnings
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, NumberObject, RectangleObject
+from pypdf.generic import (
+    ArrayObject,
+    DictionaryObject,
+    IndirectObject,
+    NullObject,
+    NumberObject,
+    RectangleObject,
+    StreamObject,
+)
 
 from repatria.ocr.invisible_font import CharacterCodes
 from repatria.ocr.memory import Piece
@@ -23,6 +32,7 @@ Part = tuple[float, float]
 Corners = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 _DEEPEST_TREE = 100
+_DEFLATE_LEVEL = 9
 
 
 def layered_pdf(original: bytes, pages: Sequence[PageText]) -> list[Piece] | None:
@@ -94,7 +104,23 @@ def _with_words(writer: PdfWriter, pages: Sequence[PageText]) -> list[Piece]:
             if text.rotation:
                 page[name("Rotate")] = NumberObject(rotation)
     fill_font(writer, font, codes)
+    _deflate_faxes(writer)
     return written(writer)
+
+
+def _deflate_faxes(writer: PdfWriter) -> None:
+    """Deflate pictures over their fax coding, as `encoding.deflated` does: it pays for the words."""
+    for made in writer._objects:  # it has no public name
+        if not isinstance(made, StreamObject) or made.get("/Filter") != "/CCITTFaxDecode":
+            continue
+        data = zlib.compress(
+            made._data, _DEFLATE_LEVEL
+        )  # as it is coded: pypdf's public names decode it, and encode it otherwise
+        if len(data) < len(made._data):
+            parameters = made.get("/DecodeParms") or NullObject()
+            made[name("Filter")] = ArrayObject([name("FlateDecode"), name("CCITTFaxDecode")])
+            made[name("DecodeParms")] = ArrayObject([NullObject(), parameters])
+            made._data = data
 
 
 def _crop(page: PageObject) -> Corners:
