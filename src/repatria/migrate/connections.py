@@ -88,7 +88,10 @@ class Stride:
     size: int = FIRST_RANGE
 
     def measured(self, length: int, seconds: float) -> int:
-        """Take in how long one read took, and return what the next one should ask for."""
+        """Take in how long the link took for one read, and return what the next one should ask for.
+
+        What a service ponders does not count: less would come of each answer then, and all the more be asked.
+        """
         if length >= SMALLEST_RANGE:  # of smaller objects the time says nothing about the connection's rate
             wanted = length / max(seconds, 1e-6) * SECONDS_A_READ
             if wanted >= 2 * self.size:
@@ -145,6 +148,11 @@ class Connections:
                 self._awaited = read
                 self._arrival.wait_for(lambda: read.over, seconds)
         return read.over
+
+    def took(self, length: int, seconds: float) -> None:
+        """Take in how long the link took for a read of so many bytes."""
+        with self._lock:
+            self._stride.measured(length, seconds)
 
     def carried(self, amount: int) -> None:
         """Count bytes that came over the link."""
@@ -203,21 +211,19 @@ class Connections:
     def _serve(self) -> None:
         read = self._next()
         while read is not None:
-            begun = time.monotonic()
             try:
                 read.told = read.call()
             except BaseException as error:
                 read.error = error
-            read = self._next(read, time.monotonic() - begun)
+            read = self._next(read)
 
-    def _next(self, done: Read | None = None, seconds: float = 0.0) -> Read | None:
+    def _next(self, done: Read | None = None) -> Read | None:
         """Take in what is done, and wait for the next read; None once closed."""
         with self._lock:
             if done is not None:
                 done.over = True
                 self._running -= 1
                 self._idle += 1
-                self._stride.measured(done.length, seconds)
                 if self._awaited is done:
                     self._arrival.notify()
             while not self._closed:

@@ -1,6 +1,7 @@
 """Reading one object at its source, whatever the link does meanwhile."""
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,8 @@ from repatria.work.patience import TRANSIENT, Patience
 READS_A_SECOND = 4
 """With a bandwidth, no read asks for more than comes in such a part of a second: the link carries no larger bursts."""
 SMALLEST_PACED = 16 << 10
+LONGEST_ROUND_TRIP = 0.25
+"""Seconds for which a link may be the reason that no answer comes; beyond that a service ponders."""
 REPLY_BYTES = 512
 """What the link carries with each reply beside the object's bytes, roughly; with many small objects it counts."""
 
@@ -115,11 +118,15 @@ class Fetch:
     def _chunks(self, done: int) -> Iterator[bytes]:
         whole = self._start == 0 and done == 0 and self._length == self.told.size
         # A plain read of the whole, not of a range that happens to be all: some services answer ranges badly.
+        asked = time.monotonic()
         reading = self._source.read(self.told, self._start + done, None if whole else self._length - done)
+        answered = time.monotonic()
         with reading:
             version = self.told.version or reading.object.version
             self.told = replace(reading.object, path=self.told.path, version=version)
             yield from reading.chunks
+            waited = min(answered - asked, LONGEST_ROUND_TRIP)
+            self._connections.took(self._length - done, waited + time.monotonic() - answered)
 
 
 class Digest:
