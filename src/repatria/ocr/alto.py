@@ -117,7 +117,7 @@ def _place(box: Box) -> dict[str, str]:
 
 
 def _share(confidence: float) -> str:
-    return f"{min(max(confidence / 100, 0.0), 1.0):.4f}"
+    return f"{abs(min(max(confidence / 100, 0.0), 1.0)):.4f}"  # ALTO knows no minus, not even before 0
 
 
 def _text(parent: ElementTree.Element, tag: str, text: str) -> None:
