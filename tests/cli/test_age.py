@@ -155,7 +155,7 @@ def test_no_output_file_on_failure(shell: Shell, name: str, existing: bool) -> N
     large = bytes(seal(bytes(3_000_000), [HYBRID.recipient]).data)
     (shell.folder / "sealed").write_bytes(large)
     (shell.folder / "truncated").write_bytes(large[:-1])
-    (shell.folder / "altered").write_bytes(large[:-1] + b"\0")
+    (shell.folder / "altered").write_bytes(large[:-1] + bytes([large[-1] ^ 1]))
     if existing:
         (shell.folder / "output").write_text("an earlier file")
     before = shell.files

@@ -178,7 +178,8 @@ class TestRecords:
         self.begin(store, signer)
 
         def renonced(heads: VolumeHeads) -> VolumeHeads:
-            return heads.model_copy(update={"new": base64_text(heads.new_head[:-1] + b"\0")})
+            other = heads.new_head[:-1] + bytes([heads.new_head[-1] ^ 1])
+            return heads.model_copy(update={"new": base64_text(other)})
 
         self.change_heads(store, signer, lambda heads: [renonced(heads[0]), *heads[1:]])
         self.refused(store, signer, CryptError)
