@@ -289,8 +289,9 @@ def test_a_title_given_after_the_scans_finds_them(archive: Archive) -> None:
     assert found(archive, "khombole") == [("3F12/p1", ("title",))]
 
 
-def test_a_row_without_scans_finds_nothing(described: Archive) -> None:
-    assert found(described, "paludisme") == []
+def test_a_row_without_scans_is_found_as_what_it_is(described: Archive) -> None:
+    (hit,) = hits(described, "paludisme")
+    assert (hit.reference, hit.page, hit.where) == ("fonds#3 F 14", 0, ("title",))
 
 
 def test_it_is_told_which_words_of_a_query_are_found_alone(described: Archive) -> None:

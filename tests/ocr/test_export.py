@@ -9,8 +9,10 @@ import pytest
 from repatria import i18n
 from repatria.ocr.batch import Wishes
 from repatria.ocr.bordereau import parse_bordereau
+from repatria.ocr.digitise import digitise
 from repatria.ocr.export import Fonds, fonds_of
 from repatria.ocr.export_atom import COLUMNS, atom_csv, safe_cell
+from repatria.ocr.intake import ScanFolder
 from tests.ocr.archives import Archive
 from tests.ocr.making import FAKE, encoded, page, write_scans
 
@@ -46,7 +48,7 @@ def test_fonds_dossiers_and_documents_as_they_stand(archive: Archive) -> None:
     assert [(dossier.name, dossier.title, dossier.pages) for dossier in fonds.dossiers] == [
         ("3 F 12/45", "Maternité | Khombole", 2),
         ("3 F 12/46", "+Rougeole", 1),
-        ("pile/vrac", "pile/vrac", 1),
+        ("vrac", "vrac", 1),
     ]
     assert (fonds.documents, fonds.pages, fonds.creator) == (4, 4, "")
 
@@ -118,3 +120,62 @@ def test_two_fonds_stand_apart(archive: Archive) -> None:
         (fonds,) = fonds_of(chain)
     rows = b"".join(atom_csv("fonds", [fonds, Fonds("Autre", ())])).decode().splitlines()
     assert [row.split(",")[0] for row in rows if ",Fonds," in row] == ["fonds/fonds/Santé", "fonds/fonds/Autre"]
+
+
+HIERARCHY = """Cote;Intitulé;Dates extrêmes;Niveau
+3F;Service de la maternité;1949-1970;série
+3 F 12;Accouchements;;sous-série
+3 F 12/45;Registre;1949-1963;dossier
+3 F 12/46;Registre perdu;1964;dossier
+3 F 2;Correspondance;vers 1950;dossier
+3 F 12/47;;;
+"""
+
+
+@pytest.fixture(scope="module")
+def arranged(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    folder: Path = tmp_path_factory.mktemp("arranged")
+    made = Archive(folder)
+    write_scans(folder / "pile" / "3F12_045", a__png=encoded(page(width=700)))
+    write_scans(folder / "pile" / "vrac" / "lettres", d__png=encoded(page(width=706)))
+    told = parse_bordereau(HIERARCHY.encode())
+    made.digitise(folder / "pile", wishes=Wishes(FAKE, workers=2, fonds="Santé", bordereau=told))
+    return made
+
+
+def test_what_was_described_and_not_digitised_is_exported_in_its_place(arranged: Archive) -> None:
+    rows = exported(arranged)
+    assert [(row["identifier"], row["levelOfDescription"], row["parentId"].rpartition("/")[2]) for row in rows] == [
+        ("fonds", "Fonds", ""),
+        ("3F", "Série", "fonds"),
+        ("3 F 2", "Dossier", "3F"),
+        ("3 F 12", "Sous-série", "3F"),
+        ("3 F 12/45", "Dossier", "3 F 12"),
+        ("a", "Item", "45"),
+        ("3 F 12/46", "Dossier", "3 F 12"),
+        ("vrac/lettres", "File", "fonds"),
+        ("d", "Item", "lettres"),
+    ]
+    assert [row["generalNote"] for row in rows if row["extentAndMedium"] == ""] == [
+        *("", "Not digitised.", "", "Not digitised."),
+    ]
+    seen = {""}
+    for row in rows:
+        assert row["parentId"] in seen
+        seen.add(row["legacyId"])
+
+
+def test_scans_in_no_folder_belong_to_the_fonds_itself(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    write_scans(tmp_path / "inbox" / "boite", b__png=encoded(page(width=702)))
+    write_scans(tmp_path / "inbox", a__png=encoded(page(width=700)))
+    with archive.run() as run:
+        digitise(run, [ScanFolder(tmp_path / "inbox", prefix="")], Wishes(FAKE, workers=1), archive.desk)
+    rows = exported(archive)
+    assert [(row["identifier"], row["parentId"]) for row in rows] == [
+        ("fonds", ""),
+        ("a", "fonds"),
+        ("boite", "fonds"),
+        ("b", "fonds/dossier/boite"),
+    ]
+    assert all(row["title"] and row["levelOfDescription"] for row in rows)

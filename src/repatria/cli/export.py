@@ -11,7 +11,7 @@ from repatria.cli.chains import BundleArgument, EndpointOption, IdentityOption, 
 from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.errors import UsageError
-from repatria.i18n import _, ngettext
+from repatria.i18n import _, ngettext, speaker
 
 if TYPE_CHECKING:
     from repatria.bundle.chain import Chain
@@ -101,19 +101,21 @@ def _transfer_slip(chain: "Chain", fonds: "Sequence[Fonds]") -> bytes:
     from repatria.ocr.export import most_common
     from repatria.paper.transfer_slip import SlipRow, TransferSlip, draw_transfer_slip
 
-    head = chain.head
+    _ = speaker("fr")
+    head, loose = chain.head, _("Scans in no folder")
     dossiers = [dossier for each in fonds for dossier in each.dossiers]
     service = most_common(dossier.element("creator") for dossier in dossiers)
     rows = [
         SlipRow(
             reference=dossier.name,
-            title=dossier.title,
+            title=dossier.title or loose,
             dates=dossier.element("dates"),
             documents=len(dossier.documents),
             pages=dossier.pages,
             access=dossier.element("access"),
         )
         for dossier in dossiers
+        if not dossier.is_context
     ]
     return draw_transfer_slip(
         TransferSlip(
@@ -132,7 +134,8 @@ def _say(out: Output, chain: "Chain", fonds: "Sequence[Fonds]", form: str, file:
     from repatria.cli.quantity import number_text, quantity_text
     from repatria.progress import Unit
 
-    dossiers = sum(len(each.dossiers) for each in fonds)
+    every = [dossier for each in fonds for dossier in each.dossiers if not dossier.is_context]
+    dossiers, undigitised = len(every), sum(not dossier.is_digitised for dossier in every)
     documents, pages = sum(each.documents for each in fonds), sum(each.pages for each in fonds)
     out.say(
         ngettext(
@@ -141,6 +144,14 @@ def _say(out: Output, chain: "Chain", fonds: "Sequence[Fonds]", form: str, file:
             dossiers,
         ).format(count=number_text(dossiers), documents=number_text(documents), pages=quantity_text(pages, Unit.PAGES))
     )
+    if undigitised:
+        out.say(
+            ngettext(
+                "{count} of them is described and not digitised.",
+                "{count} of them are described and not digitised.",
+                undigitised,
+            ).format(count=number_text(undigitised))
+        )
     out.say(_("Written in clear: {file}. It describes the archive; it holds none of its pages.").format(file=file))
     out.record(
         "exported",
@@ -148,6 +159,7 @@ def _say(out: Output, chain: "Chain", fonds: "Sequence[Fonds]", form: str, file:
         format=form,
         fonds=[each.title for each in fonds],
         dossiers=dossiers,
+        undigitised=undigitised,
         documents=documents,
         pages=pages,
     )

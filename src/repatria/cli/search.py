@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         "search",
         help=_(
             "Find pages in archives, and dossiers by what is said of them, whatever the accents, endings and misread"
-            " letters. All words must stand on one page, or in one description."
+            " letters. All words must stand on one page, or in what is said of it."
         ),
     )
     def search(
@@ -144,14 +144,20 @@ def _show_hits(out: Output, hits: "Sequence[Hit]") -> None:
             dossier=hit.dossier,
             title=hit.title,
             description=hit.description,
-            page=hit.page,
+            page=hit.page or None,
+            digitised=hit.is_digitised,
             where=list(hit.where),
             confidence=None if hit.confidence is None else round(hit.confidence, 1),
             snippet=hit.snippet,
             score=round(hit.score, 3),
             nearly=hit.nearly,
         )
-        facts = [*_called(hit), *_where(hit), _("misread letters") if hit.nearly else ""]
+        facts = [
+            *_called(hit),
+            *_where(hit),
+            _("misread letters") if hit.nearly else "",
+            "" if hit.is_digitised else _("not digitised"),
+        ]
         out.text(hit.reference, whole=True)
         out.text(f"    {', '.join(fact for fact in facts if fact)}")
         out.text(f"    {hit.snippet}")
@@ -169,7 +175,8 @@ def _say(out: Output, hits: "Sequence[Hit]", limit: int, alone: Mapping[str, boo
         if alone:
             out.say(_hint(alone))
     facts = {"alone": dict(alone)} if alone else {}
-    out.summary(hits=len(hits), next=f"repatria show '{hits[0].reference}'" if hits else None, **facts)
+    shown = next((hit.reference for hit in hits if hit.is_digitised), None)
+    out.summary(hits=len(hits), next=f"repatria show '{shown}'" if shown else None, **facts)
 
 
 def _hint(alone: Mapping[str, bool]) -> str:
@@ -196,12 +203,14 @@ def _called(hit: "Hit") -> list[str]:
 def _where(hit: "Hit") -> list[str]:
     """Return where the words stand: on a page, with how sure it was read, or in what is said of the dossier."""
     from repatria.cli.element_words import element_text
+    from repatria.ocr.search import IN_PAGE
 
-    if hit.where == ("page",):
+    page = []
+    if IN_PAGE in hit.where:
         sure = "" if hit.confidence is None else _("confidence {percent} %").format(percent=round(hit.confidence))
-        return [_page(hit), sure]
-    elements = ", ".join(map(element_text, hit.where))
-    return [_("found in: {elements}").format(elements=elements)]
+        page = [_page(hit), sure]
+    said = ", ".join(element_text(name) for name in hit.where if name != IN_PAGE)
+    return [*page, _("found in: {elements}").format(elements=said) if said else ""]
 
 
 def _page(hit: "Hit") -> str:

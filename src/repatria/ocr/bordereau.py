@@ -15,7 +15,7 @@ from posixpath import splitext
 from repatria.errors import UsageError
 from repatria.i18n import _
 from repatria.ocr.bordereau_columns import Column, columns_of
-from repatria.ocr.cotes import SCAN_ENDING, key_of, rows_above, words_of
+from repatria.ocr.cotes import SCAN_ENDING, RowsAbove, key_of, words_of
 from repatria.ocr.description import ELEMENTS, Description
 from repatria.reasons import reason_of
 
@@ -49,7 +49,7 @@ class Entry:
     @property
     def is_context(self) -> bool:
         """Whether it describes what dossiers belong to, rather than a dossier."""
-        return " ".join(words_of(self.description.level)) in CONTEXT_LEVELS
+        return is_context_level(self.description.level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Bordereau:
     """The file as it was given."""
     _by_key: dict[str, Entry] = field(default_factory=dict, compare=False, repr=False)
     _by_reference: dict[str, Entry] = field(default_factory=dict, compare=False, repr=False)
+    _rows_above: RowsAbove[Entry] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Note which names mean which row; UsageError if one name means two."""
@@ -83,14 +84,20 @@ class Bordereau:
                         ),
                         _("Give each row a cote of its own; spaces and punctuation do not tell two apart."),
                     )
+        object.__setattr__(self, "_rows_above", RowsAbove(self._by_key))
 
-    def above(self, path: str) -> list[Entry]:
-        """Return the rows that a scan belongs to, the last the closest (`rows_above`)."""
-        return rows_above(splitext(path)[0], self._by_key)
+    def above(self, path: str) -> Sequence[Entry]:
+        """Return the rows that a scan belongs to, the last the closest."""
+        return self._rows_above.of(splitext(path)[0])
 
     def referred(self, reference: str) -> Entry | None:
         """Return the row of a cote, however it is punctuated."""
         return self._by_reference.get(key_of(reference))
+
+
+def is_context_level(level: str) -> bool:
+    """Tell whether a level is one to which dossiers belong."""
+    return " ".join(words_of(level)) in CONTEXT_LEVELS
 
 
 def load_bordereau(file: Path) -> Bordereau:

@@ -16,7 +16,7 @@ from repatria.bundle.index import Index
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import DescriptionRow, DocumentRow
 from repatria.ocr.at_once import at_once
-from repatria.ocr.cotes import key_of, place_of, rows_above
+from repatria.ocr.cotes import RowsAbove, key_of, place_of
 from repatria.ocr.description import BY_SHEET, description_of
 
 _KEPT = ("fonds", "told_by")
@@ -67,7 +67,7 @@ class Descriptions:
         """Return the row that describes a document: that of the cote a separator sheet told, else of its folder."""
         if not self._by_folder:
             return None
-        above = rows_above(place_of(document.cote), self._by_folder)
+        above = self._above.of(place_of(document.cote))
         referred = self._by_cote.get(key_of(document.reference or ""))
         by_sheet = description_of(document).get("told_by") == BY_SHEET
         at = (by_sheet and referred) or (above[-1] if above else referred)
@@ -86,12 +86,34 @@ class Descriptions:
 
     def cotes_below(self, row: DescriptionRow) -> Iterator[str]:
         """Yield the cotes of all documents whose folders a row means, in order; rows of other folders may be closer."""
-        if not self._by_folder:
-            return
-        for cote in self._cotes:
-            above = rows_above(place_of(cote), self._by_folder)
-            if above and above[-1].number == row.number:
-                yield cote
+        if self._by_folder:
+            yield from (cote for cote in self._cotes if self.number_above(cote) == row.number)
+
+    def number_above(self, cote: str) -> int | None:
+        """Return the number of the row that the closest folder above a document means; None if there is none."""
+        above = self._above.of(place_of(cote))
+        return above[-1].number if above else None
+
+    def number_referred(self, reference: str) -> int | None:
+        """Return the number of the newest row of an archivist's cote, however it is punctuated."""
+        at = self._by_cote.get(key_of(reference))
+        return at.number if at else None
+
+    def standing(self) -> Iterator[DescriptionRow]:
+        """Yield every row that no newer row of its folder replaced, by folder."""
+        for _folder, at in sorted(self._by_folder.items()):
+            row = self._row(at)
+            if row is not None:
+                yield row
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the rows that stand."""
+        return frozenset(at.number for at in self._by_folder.values())
+
+    @cached_property
+    def _above(self) -> RowsAbove[_At]:
+        return RowsAbove(self._by_folder)
 
     @cached_property
     def _by_folder(self) -> Mapping[str, _At]:
@@ -118,6 +140,31 @@ class Descriptions:
         """The indexes, the newest last."""
         opened = at_once(lambda bundle: bundle.indexes(), standing_bundles(self._chain))
         return [index for own in opened for index in own]
+
+
+def says_something(row: DescriptionRow) -> bool:
+    """Tell whether a row says more than its cote; one that does not takes back what was said before."""
+    return any(description_of(row).keys() - {"reference"})
+
+
+def undigitised(row: DescriptionRow) -> DocumentRow:
+    """Return what a row describes of which there is no scan, as a document without pages under the archivist's cote."""
+    facts = description_of(row)
+    reference, title = str(facts.get("reference", "")), str(facts.get("title", ""))
+    nothing = None, None, None, None
+    return DocumentRow(
+        row.number,
+        reference,
+        "",
+        title or reference,
+        str(facts.get("dates", "")) or None,
+        row.description,
+        *nothing,
+        0,
+        "",
+        None,
+        reference,
+    )
 
 
 def _read(at: _At) -> DescriptionRow | None:

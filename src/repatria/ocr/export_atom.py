@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from posixpath import basename
 
 from repatria import i18n
-from repatria.i18n import ngettext
+from repatria.i18n import _, ngettext
 from repatria.ocr.alto import LANGUAGE_TAGS
 from repatria.ocr.description import description_of
 from repatria.ocr.export import ArchivedDossier, Fonds
@@ -54,10 +54,13 @@ def atom_csv(dataset: str, fonds: Sequence[Fonds], objects: str | None = None) -
         fonds_id = f"{dataset}/fonds/{each.title}" if len(fonds) > 1 else dataset
         yield _csv(_fonds_row(fonds_id, each))
         for dossier in each.dossiers:
-            dossier_id = f"{dataset}/dossier/{dossier.name}"
-            yield _csv(_dossier_row(dossier_id, fonds_id, dossier, told_above=bool(each.creator)))
+            parent = f"{dataset}/dossier/{dossier.above}" if dossier.above else fonds_id
+            own_id = parent
+            if dossier.name:  # what lies in no folder belongs to the fonds itself
+                own_id = f"{dataset}/dossier/{dossier.reference or dossier.folder}"
+                yield _csv(_dossier_row(own_id, parent, dossier, told_above=bool(each.creator)))
             for document in dossier.documents:
-                yield _csv(_document_row(dossier_id, dossier, document, objects))
+                yield _csv(_document_row(own_id, dossier, document, objects))
 
 
 def safe_cell(text: str) -> str:
@@ -68,6 +71,7 @@ def safe_cell(text: str) -> str:
 def _fonds_row(identifier: str, fonds: Fonds) -> _Row:
     return {
         "legacyId": identifier,
+        "identifier": identifier.rpartition("/")[2],
         "title": fonds.title,
         "levelOfDescription": _term("fonds"),
         "extentAndMedium": _extent(fonds.pages),
@@ -77,6 +81,8 @@ def _fonds_row(identifier: str, fonds: Fonds) -> _Row:
 
 def _dossier_row(identifier: str, parent: str, dossier: ArchivedDossier, *, told_above: bool) -> _Row:
     notes = [dossier.element("notes"), *(f"{header}: {cell}" for header, cell in dossier.other.items())]
+    if not (dossier.is_digitised or dossier.is_context):
+        notes.append(_("Not digitised."))
     level = dossier.element("level")
     return {
         "legacyId": identifier,
@@ -84,7 +90,7 @@ def _dossier_row(identifier: str, parent: str, dossier: ArchivedDossier, *, told
         "identifier": dossier.name,
         "title": dossier.title,
         "levelOfDescription": f"{level[:1].upper()}{level[1:]}" if level else _term("file"),
-        "extentAndMedium": dossier.element("extent") or _extent(dossier.pages),
+        "extentAndMedium": dossier.element("extent") or (_extent(dossier.pages) if dossier.is_digitised else ""),
         "scopeAndContent": dossier.element("scope"),
         "accessConditions": dossier.element("access"),
         "language": _tags(dossier.languages),

@@ -1,7 +1,7 @@
 """What a full-text query finds in an index, and what stands there: a page, a scan's name, a row of a bordereau."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import basename
 
 from repatria.bundle.chain import Chain
@@ -11,7 +11,7 @@ from repatria.bundle.rows import PAGES_PER_DOCUMENT, DescriptionRow, DocumentRow
 from repatria.ocr.at_once import at_once
 from repatria.ocr.cotes import place_of
 from repatria.ocr.description import description_of, elements_of
-from repatria.ocr.descriptions import Descriptions, standing_bundles
+from repatria.ocr.descriptions import Descriptions, says_something, standing_bundles, undigitised
 from repatria.ocr.standing import newest_document
 
 _PAGE = "SELECT text, confidence FROM pages WHERE document=? AND page=?"
@@ -26,6 +26,7 @@ class Seen:
     document: DocumentRow
     """Described as it is now."""
     page: int
+    """0 if it was not digitised."""
     texts: Mapping[str, str]
     """What is searched there: the page's text, or what is said of the document, by the names that `Hit.where` uses."""
     confidence: float | None = None
@@ -97,8 +98,16 @@ class Found:
             return Seen(self.place.bundle, newest, self.number, {"page": str(text)}, sure)
         return None
 
+    def look_around(self) -> Seen | None:
+        """Read what stands there together with all that is said of its document."""
+        seen = self.look()
+        if seen is None:
+            return None
+        said = _names(seen.document, whole=True) | elements_of(description_of(seen.document))
+        return replace(seen, texts={**seen.texts, **said})
+
     def _described(self, row: DescriptionRow) -> Seen | None:
-        """Return the first of the documents that a row describes; None if it is corrected, or describes none."""
+        """Return the first of the documents that a row describes, or what it says of none; None if it is corrected."""
         place = self.place
         if not place.descriptions.is_standing(row):
             return None
@@ -108,7 +117,7 @@ class Found:
             described = place.descriptions.row_of(found.row) if found is not None and found.row.pages else None
             if found is not None and described is not None and described.number == row.number:
                 return Seen(found.bundle, place.descriptions.newest(found.row), 1, texts)
-        return None
+        return Seen(place.bundle, undigitised(row), 0, texts) if says_something(row) else None
 
 
 def places_of(chain: Chain) -> list[Place]:

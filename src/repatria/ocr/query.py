@@ -98,7 +98,7 @@ class Query:
                 return None
             for name, places in here.items():
                 found.setdefault(name, set()).update(places)
-        return {name: sorted(places, key=lambda token: token.start) for name, places in found.items()}
+        return {name: sorted(found[name], key=lambda token: token.start) for name in texts if name in found}
 
 
 def parse_query(text: str) -> Query:

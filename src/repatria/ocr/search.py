@@ -7,6 +7,7 @@ from itertools import chain, islice
 
 from repatria.bundle.chain import Chain
 from repatria.ocr.at_once import AT_ONCE, at_once
+from repatria.ocr.combining import combined
 from repatria.ocr.description import description_of
 from repatria.ocr.finds import Found, Place, Seen, places_of
 from repatria.ocr.folding import Token, tokens
@@ -38,6 +39,7 @@ class Hit:
     description: Mapping[str, object]
     """What the archivist says of the document now (docs/formats/index.md); may be empty."""
     page: int
+    """0 for a row of a bordereau of which there are no scans."""
     where: tuple[str, ...]
     """What holds the words: `page`, `name` (of the scan), `folder`, or elements of the description."""
     confidence: float | None
@@ -50,24 +52,30 @@ class Hit:
     """Whether words were found only by forgiving wrong letters."""
 
     @property
+    def is_digitised(self) -> bool:
+        """Whether there is a page to show."""
+        return self.page > 0
+
+    @property
     def reference(self) -> str:
-        """What `repatria show` takes."""
-        return f"{self.dataset}#{self.cote}/{self.page}"
+        """What `repatria show` takes; of what was not digitised the archivist's cote."""
+        return f"{self.dataset}#{self.cote}/{self.page}" if self.page else f"{self.dataset}#{self.cote}"
 
 
 def search(chains: Sequence[Chain], query: Query, limit: int) -> list[Hit]:
     """Return the best `limit` hits in the chains; with wrong letters only where too few were found exactly.
 
-    Every term of the query must be on one page, or in what is said of one document. A document that a later one of the
-    same cote replaced is not found, nor words of a description that was corrected. Only pages that are shown, or
-    looked at for wrong letters, are read.
+    Every term of the query must be on one page or in what is said of its document: first come those that stand in one
+    of the two, then those of which each holds some. A document that a later one of the same cote replaced is not found,
+    nor words of a description that was corrected. Only pages that are shown, or looked at for wrong letters, are read.
     """
-    places = [place for each in chains for place in places_of(each)]
+    by_chain = [places_of(each) for each in chains]
+    places = [place for each in by_chain for place in each]
     hits = list(islice(_exactly(places, query), limit))
-    if len(hits) < limit and query.fuzzy_match is not None:
-        seen = {hit.reference for hit in hits}
-        nearly = (hit for hit in _nearly(places, query, query.fuzzy_match) if hit.reference not in seen)
-        hits += islice(nearly, limit - len(hits))
+    for more in (_together(by_chain, query), _nearly(places, query)):
+        if len(hits) < limit:
+            seen = {hit.reference for hit in hits}
+            hits += islice((hit for hit in more if hit.reference not in seen), limit - len(hits))
     return hits
 
 
@@ -87,13 +95,25 @@ def _exactly(places: Sequence[Place], query: Query) -> Iterator[Hit]:
             yield from _hits(seen, query, 0.0, nearly=False)
 
 
-def _nearly(places: Sequence[Place], query: Query, match: str) -> Iterator[Hit]:
+def _together(places: Sequence[Sequence[Place]], query: Query) -> Iterator[Hit]:
+    """Yield pages that hold a query's terms together with what is said of their documents."""
+    found = heapq.merge(*(combined(each, query) for each in places), key=lambda each: -each.score)
+    while together := list(islice(found, AT_ONCE)):
+        for one, seen in zip(together, at_once(Found.look_around, together), strict=True):
+            if seen is not None:
+                yield from _hits(seen, query, one.score, nearly=False, is_sure=False)
+
+
+def _nearly(places: Sequence[Place], query: Query) -> Iterator[Hit]:
     """Yield what has wrong letters, until so many in a row were none that the rest will be none either."""
+    match = query.fuzzy_match
+    if match is None:
+        return
     misses = 0
     ranked = islice(_ranked(places, _NEARLY, match), MOST_CANDIDATES)
     while together := list(islice(ranked, AT_ONCE)):
         for found, seen in zip(together, at_once(Found.look, together), strict=True):
-            hits = list(_hits(seen, query, found.score, nearly=True)) if seen is not None else []
+            hits = list(_hits(seen, query, found.score, nearly=True, is_sure=False)) if seen is not None else []
             misses = 0 if hits else misses + 1
             yield from hits
             if misses == MOST_MISSES:
@@ -111,11 +131,11 @@ def _ranked(places: Sequence[Place], sql: str, match: str) -> Iterator[Found]:
     return heapq.merge(*at_once(begun, places), key=lambda found: -found.score)
 
 
-def _hits(seen: Seen, query: Query, score: float, *, nearly: bool) -> Iterator[Hit]:
-    """Yield the hit that something seen is, if it holds every term."""
+def _hits(seen: Seen, query: Query, score: float, *, nearly: bool, is_sure: bool = True) -> Iterator[Hit]:
+    """Yield the hit that something seen is, if it holds every term; `is_sure`: the index told so of all of them."""
     texts = {name: list(tokens(text)) for name, text in seen.texts.items()}
     found = query.found_in(texts, nearly=nearly)
-    if found is None and not nearly and IN_PAGE in texts:
+    if found is None and is_sure and IN_PAGE in texts:
         found = {IN_PAGE: query.places(texts[IN_PAGE])}  # SQLite found it, by what its tokenizer takes for words
     if found is not None:
         yield _hit(seen, found, score, nearly=nearly)

@@ -99,6 +99,11 @@ def find_page(chain: Chain, reference: Reference) -> FoundPage:
         page = _page_of_dossier(chain, cote, number, descriptions)
         if page is not None:
             return page
+    if descriptions.referred(reference.cote) is not None:
+        raise UsageError(
+            _("The archive describes {reference} and holds no scan of it.").format(reference=reference.cote),
+            advice=_("`repatria search` says what is described; the paper itself was not digitised."),
+        )
     raise UsageError(
         _("The archive holds no such page."),
         advice=_("`repatria search` prints references; quote them whole."),
