@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +29,13 @@ from repatria.model import Object
 from repatria.ocr.arrivals import EMPTY_SETTLE, Arrivals
 from repatria.ocr.batch import Wishes
 from repatria.ocr.bordereau import parse_bordereau
+from repatria.ocr.foreign import remedy_of
+from repatria.ocr.intake import inspect
 from repatria.ocr.memory import SharedBytes
 from repatria.ocr.page import Form, PageTask, Side
+from repatria.ocr.picture import UnreadablePageError
+from repatria.ocr.problem_note import problem_note
+from repatria.ocr.reading import Trouble, reason_of
 from repatria.ocr.share import Share, note_of
 from repatria.ocr.watch import Round, Watch
 from repatria.ocr.words import PageText
@@ -154,6 +160,28 @@ def test_a_bad_scan_goes_to_problems_with_a_text_in_french(archive: Archive, sha
     assert (share.root / "problems" / "bad.tif.txt").read_text("utf-8-sig").startswith("Numérisation illisible")
     assert "originals/half.tif" in archive.paths()
     assert "originals/bad.tif" not in archive.paths()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "first"),
+    [
+        ("lettre.docx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "N'est pas une numérisation : l'imprimer"),
+        ("note.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504), "N'est pas une numérisation : l'imprimer"),
+        ("lisez-moi.txt", b"Bonjour", "N'est pas une numérisation : l'imprimer"),
+        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(40), "Image d'un format qui n'est pas lu"),
+        ("photos.zip", b"PK\x03\x04" + bytes(26) + b"IMG_1.jpg", "N'est pas une numérisation : retirer"),
+        ("base.mdb", b"\0\1\0\0Standard Jet DB", "N'est pas une numérisation : retirer"),
+        ("page.tif", b"\0" * 40, "Numérisation illisible : rescanner"),
+        ("vide.tif", b"", "Numérisation illisible : rescanner"),
+    ],
+)
+def test_a_note_says_what_to_do_with_each_kind_of_file(name: str, data: bytes, first: str) -> None:
+    with pytest.raises(UnreadablePageError) as told, closing(SharedBytes.of(data)) as shared:
+        inspect(shared)
+    trouble = Trouble(reason_of(told.value), remedy=remedy_of(told.value))
+    text = problem_note(name, (trouble,)).decode("utf-8-sig")
+    assert text.startswith(first)
+    assert ("JPEG 2000" in text) == (name != "vide.tif")
 
 
 @pytest.mark.parametrize("bad", [scan(500)[:60], scan(520, CRASHES)])

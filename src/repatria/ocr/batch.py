@@ -14,6 +14,7 @@ from repatria.model import Finding, FindingKind, ObjectKind
 from repatria.ocr.bordereau import Bordereau
 from repatria.ocr.describing import Describer
 from repatria.ocr.engine import EngineChoice
+from repatria.ocr.foreign import Remedy
 from repatria.ocr.intake import LARGEST_SCAN, Scan, Shelf
 from repatria.ocr.keeping import BordereauKeeper
 from repatria.ocr.reading import Reader, ReadScan, Trouble
@@ -150,10 +151,10 @@ class Batch:
         """Tell whether a scan is new, as far as it can be told without its bytes; count it if it is not."""
         told = work.scan.object
         if told.kind is not ObjectKind.FILE:
-            self._refuse(work, _("It is a link or a device; scans must be files."))
+            self._refuse(work, Trouble(_("It is a link or a device; scans must be files.")))
             return False
         if told.size > LARGEST_SCAN:
-            self._refuse(work, _("It is larger than 2 GiB; split it."))
+            self._refuse(work, Trouble(_("It is larger than 2 GiB; split it."), remedy=Remedy.DIVIDE))
             return False
         seen = self._seen.holds(told, work.shelf.original)
         if seen:
@@ -218,7 +219,7 @@ class Batch:
             self._told_of(Taken(work.scan, is_archived=True, is_copy=is_copy))
             return
         if not read.is_readable:
-            self._refuse(work, *(trouble.detail for trouble in read.troubles[:1]), was_read=outcome.was_fetched)
+            self._refuse(work, *read.troubles[:1], was_read=outcome.was_fetched)
             return
         self._digests.add(outcome.sha256)
         original = shelving.add(
@@ -250,8 +251,7 @@ class Batch:
         self.counts.separators += len(read.separators)
         self.counts.flagged += sum(bool(NEEDS_AN_EYE & set(page.flags)) for page in pages)
 
-    def _refuse(self, work: Work, detail: str = "", *, was_read: bool = True) -> None:
-        trouble = Trouble(detail)
+    def _refuse(self, work: Work, trouble: Trouble = Trouble(""), *, was_read: bool = True) -> None:  # noqa: B008 -- frozen
         self._find(work, trouble, self._run.next_object_number())
         self._told_of(Taken(work.scan, is_archived=False, troubles=(trouble,), was_read=was_read))
 

@@ -14,6 +14,7 @@ from posixpath import basename, dirname, splitext
 from repatria.errors import Role, UsageError
 from repatria.i18n import _
 from repatria.model import Object, ObjectKind
+from repatria.ocr.foreign import ForeignFileError
 from repatria.ocr.memory import SharedBytes, content_of
 from repatria.ocr.page import Form
 from repatria.ocr.picture import UnreadablePageError
@@ -198,14 +199,12 @@ def form_of(data: bytes) -> Form | None:
 def inspect(scan: SharedBytes) -> Inspection:
     """Return what a scan is and where its pages lie; runs in a child process. UnreadablePageError if it is none."""
     source = scan.source
-    form = form_of(content_of(source, 0, _PDF_SIGNATURE_WITHIN))
+    head = content_of(source, 0, _PDF_SIGNATURE_WITHIN)
+    form = form_of(head)
+    if form is None and not scan.size:
+        raise UnreadablePageError(_("It is empty."), advice=_("Scan it again, or take it out of the folder."))
     if form is None:
-        raise UnreadablePageError(
-            _("It is empty.")
-            if not scan.size
-            else _("It is no JPEG, PNG, TIFF, JPEG 2000 or PDF, whatever its name says."),
-            advice=_("Save it in one of these forms, or take it out of the folder."),
-        )
+        raise ForeignFileError.of(head)
     if form is Form.PDF:
         from repatria.ocr.pdf_input import count_pages
 

@@ -18,6 +18,7 @@ from PIL import Image
 from pypdfium2 import raw
 
 from repatria.i18n import _
+from repatria.ocr.foreign import LockedFileError
 from repatria.ocr.memory import Source
 from repatria.ocr.picture import UnreadablePageError
 from repatria.ocr.preparation import Grey
@@ -63,7 +64,7 @@ def opened_pdf(source: Source) -> Iterator[pypdfium2.PdfDocument]:
         document = pypdfium2.PdfDocument(source if isinstance(source, bytes) else _mapped(source))
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == raw.FPDF_ERR_PASSWORD:
-            raise UnreadablePageError(
+            raise LockedFileError(
                 _("The PDF asks for a password."),
                 advice=_("Save a copy without a password, and digitise that one."),
             ) from error

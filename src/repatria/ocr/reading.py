@@ -8,6 +8,7 @@ from repatria.errors import FindingsError
 from repatria.i18n import _
 from repatria.ocr.document import Derived, DocumentTask, derive
 from repatria.ocr.engine import EngineChoice
+from repatria.ocr.foreign import Remedy, remedy_of
 from repatria.ocr.hands import LocalHands, PageHands, PageWork
 from repatria.ocr.intake import ORIGINALS, Inspection, Shelf, inspect
 from repatria.ocr.isolation import Ending, IsolationError
@@ -36,6 +37,8 @@ class Trouble:
     """Translated; holds no name."""
     page: int | None = None
     """None: with the scan as a whole."""
+    remedy: Remedy = Remedy.SCAN_AGAIN
+    """What a person does about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class Reader:
             return self._read_pages(desk, sha256, inspection, shelf)
         except (FindingsError, IsolationError) as error:
             self.stop.raise_if_requested()
-            return ReadScan(troubles=(Trouble(reason_of(error)),))
+            return ReadScan(troubles=(Trouble(reason_of(error), remedy=remedy_of(error)),))
         finally:
             desk.close()
 
