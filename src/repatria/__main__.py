@@ -2,8 +2,13 @@
 
 import os
 import sys
+import threading
+import time
+from contextlib import suppress
 
 from repatria import i18n
+
+SECONDS_TO_EXIT = 10.0
 
 
 def _language_of_arguments(arguments: list[str]) -> str | None:
@@ -29,13 +34,31 @@ def _fill_standard_streams() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 -- until the end
 
 
+def _exit_in_time(code: int) -> None:
+    """Exit at the latest after SECONDS_TO_EXIT: threads that a dead service still holds are not waited for."""
+
+    def exit_after_all() -> None:
+        time.sleep(SECONDS_TO_EXIT)
+        os._exit(code)
+
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # who reads them may be slow, or gone: then the exit itself tells
+            stream.flush()
+    threading.Thread(target=exit_after_all, name="exit in time", daemon=True).start()
+    sys.exit(code)
+
+
 def main() -> None:
     """Run one command and exit with its code."""
     _fill_standard_streams()
     i18n.use(_language_of_arguments(sys.argv[1:]) or os.environ.get("REPATRIA_LANG"))
     from repatria.cli.app import run_app
 
-    sys.exit(run_app(sys.argv[1:]))
+    try:
+        code = run_app(sys.argv[1:])
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    _exit_in_time(code)
 
 
 if __name__ == "__main__":

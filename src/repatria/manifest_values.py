@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ValidationInfo
 from repatria import uri as uris
 from repatria.i18n import _
 from repatria.toml_file import wrong
+from repatria.week import parse_spans
 
 DATASET_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 KIBIBYTE = 1 << 10
@@ -24,9 +25,6 @@ _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
 _SIZES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": KIBIBYTE, "mib": MEBIBYTE, "gib": 1 << 30}
 _TIMES = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
-_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_HOURS = r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)"
-_WINDOW = re.compile(rf"(?:{_DAY}(?:-{_DAY})?(?: {_HOURS})?|{_HOURS})")
 
 
 def parse_rate(text: str) -> int:
@@ -132,9 +130,12 @@ def time(value: object) -> int:
 
 def window(value: object) -> str:
     """Return hours of work as they were written, if their form is right."""
-    if not all(_WINDOW.fullmatch(span.strip()) for span in text_value(value).split(",")):
-        raise wrong(_('must be hours such as "20:00-06:00", or "Mon-Fri 20:00-06:00, Sat-Sun".'))
-    return text_value(value)
+    text = text_value(value)
+    try:
+        parse_spans(text)
+    except ValueError as error:
+        raise wrong(_('must be hours such as "20:00-06:00", or "Mon-Fri 20:00-06:00, Sat-Sun".')) from error
+    return text
 
 
 def some_recipients(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,12 +1,16 @@
 """`copy`, `status` and `log`: codes, what is said where, and what is never said."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
+from repatria.cli.output import LOG, Output
+from repatria.model import Finding, FindingKind
 from tests.cli.making import MANIFEST, code, make_site
+from tests.cli.test_terminal import Terminal
 from tests.migrate.making import write
 
 
@@ -54,14 +58,31 @@ def test_findings_are_code_1_and_their_names_only_where_they_may_be(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.mkfifo(site / "abroad/fall.pipe")
+    os.mkfifo(site / "abroad/fall.too")
     log = site / "log.txt"
     assert code("copy", "d.toml", "--log-file", str(log)) == 1
     said = capsys.readouterr()
-    assert "failed: an object of the source" in said.err
+    assert said.err.count("failed: ") == 1, "a line for each reason, not for each object"
+    assert "failed: 2 objects of the source. A device" in said.err
+    assert "repatria copy d on a terminal, or with --json" in said.err
     assert "fall" not in said.err + said.out + log.read_text()
     assert code("copy", "d.toml", "--json") == 1
     found = [line for line in lines(capsys.readouterr().out) if line["type"] == "finding"]
-    assert [each["path"] for each in found] == ["fall.pipe"]
+    assert [each["path"] for each in found] == ["fall.pipe", "fall.too"]
+
+
+def test_a_terminal_gets_names_and_a_log_file_none(tmp_path: Path) -> None:
+    screen = Terminal()
+    log = logging.FileHandler(tmp_path / "log.txt")
+    LOG.addHandler(log)
+    LOG.setLevel(logging.INFO)
+    try:
+        Output(stderr=screen).finding(Finding(FindingKind.FAILED, "object 7", "Refused.", path="dossier/diop.txt"))
+    finally:
+        LOG.removeHandler(log)
+        log.close()
+    assert "object 7 (dossier/diop.txt). Refused." in " ".join(screen.getvalue().split())
+    assert (tmp_path / "log.txt").read_text() == "failed: object 7. Refused.\n"
 
 
 @pytest.mark.usefixtures("site")
@@ -113,6 +134,21 @@ def test_an_altered_log_is_code_1(site: Path, capsys: pytest.CaptureFixture[str]
     capsys.readouterr()
     assert code("log") == 1
     assert "at line 3: that line, or the one before it" in capsys.readouterr().err
+    assert code("log", "another") == 1, "a log that does not hold together is so for every dataset"
+
+
+@pytest.mark.usefixtures("site")
+def test_the_log_of_one_dataset(capsys: pytest.CaptureFixture[str]) -> None:
+    code("copy", "d.toml")
+    Path("e.toml").write_text(MANIFEST.replace('id = "d"', 'id = "e"'))
+    code("copy", "e.toml")
+    for named in ("e", "e.toml"):
+        capsys.readouterr()
+        assert code("log", named, "--json") == 0
+        told = [line["entry"] for line in lines(capsys.readouterr().out) if line["type"] == "log"]
+        assert [each["dataset"] for each in told if isinstance(each, dict)] == ["e", "e"]
+    assert code("log", "f") == 0
+    assert "tells of no run on f" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("site")

@@ -52,8 +52,10 @@ def test_what_a_verification_found_damaged_is_to_be_sent_again(site: Path, capsy
     assert f"repatria copy d --repair d@{bundle}" in capsys.readouterr().err
     assert code("copy", "d", "--repair", f"d@{bundle}", "-q") == 0
     assert code("verify", "d") == 1
-    assert f"What still stands of {bundle} was sent again on" in capsys.readouterr().err
-    assert standing(capsys)["next"] == "repatria verify d"
+    assert f"what the source still had of {bundle} was sent again on" in capsys.readouterr().err
+    assert standing(capsys)["next"] is None, "there is nothing more to be done from here"
+    assert code("status") == 0
+    assert "1 file damaged, what the source still had was sent again" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_archive_without_manifest_has_a_standing_and_its_own_command(

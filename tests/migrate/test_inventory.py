@@ -11,7 +11,7 @@ from repatria.errors import RefusedError, Role, UsageError
 from repatria.migrate.inventory import SAMPLES_OF_A_SUFFIX, take_inventory
 from repatria.migrate.object_table import object_table
 from repatria.migrate.signs import Sensitivity
-from repatria.migrate.survey import known_catalogue, survey
+from repatria.migrate.survey import known_work, survey
 from repatria.model import Object
 from repatria.work.state import StateFolder
 from tests.migrate.making import Job, Watched, folder_source, noise, write
@@ -102,8 +102,8 @@ def test_no_table_is_left_when_the_inventory_fails(tmp_path: Path) -> None:
 
 def test_a_survey_of_a_new_dataset_plans_all_of_it(folder: Path, tmp_path: Path) -> None:
     state = StateFolder(tmp_path / "state")
-    with known_catalogue(state, "d") as catalogue:
-        found = survey([folder_source(folder)], catalogue, MIB)
+    with known_work(state, "d") as known:
+        found = survey([folder_source(folder)], known, MIB)
     assert (found.estimate.objects, found.unchanged, found.estimate.volumes) == (32, 0, 1)
     assert not state.path.exists(), "looking leaves no trace"
 
@@ -113,8 +113,8 @@ def test_a_survey_after_a_copy_plans_what_is_new(folder: Path, tmp_path: Path) -
     job.run()
     write(folder, {"new": noise(3 * MIB)})
     os.mkfifo(folder / "pipe")
-    with known_catalogue(StateFolder(tmp_path / "state"), "d") as catalogue:
-        found = survey(job.sources, catalogue, MIB)
+    with known_work(StateFolder(tmp_path / "state"), "d") as known:
+        found = survey(job.sources, known, MIB)
     assert (found.estimate.objects, found.estimate.bytes, found.unchanged, found.never_copied) == (1, 3 * MIB, 32, 1)
     result = job.run()
     assert (result.objects, result.volumes) == (1, found.estimate.volumes)
@@ -136,5 +136,5 @@ def test_a_change_of_version_alone_is_a_change(folder: Path, tmp_path: Path) -> 
     job = Job([source], tmp_path / "state")
     job.run()
     source.edit = lambda told: replace(told, version=told.version + "x") if told.path == "noise" else told
-    with known_catalogue(StateFolder(tmp_path / "state"), "d") as catalogue:
-        assert survey([source], catalogue, MIB).estimate.objects == 1
+    with known_work(StateFolder(tmp_path / "state"), "d") as known:
+        assert survey([source], known, MIB).estimate.objects == 1

@@ -71,6 +71,43 @@ def test_until_ends_before_the_window_does(manifest: Manifest) -> None:
     assert stop.requested
 
 
+@pytest.mark.parametrize(
+    ("hours", "sentence"),
+    [
+        (0.5, "This run ends today at 23:30 (Africa/Dakar), resumably."),
+        (3, "This run ends tomorrow at 02:00 (Africa/Dakar), resumably."),
+        (30, "This run ends tomorrow at 06:00 (Africa/Dakar), resumably."),
+    ],
+)
+def test_it_is_told_when_a_run_ends(manifest: Manifest, hours: float, sentence: str) -> None:
+    pace = pacing(manifest, Wishes(until=NIGHT + timedelta(hours=hours)))
+    pace.begin(NIGHT)
+    assert pace.ending(NIGHT) == sentence
+
+
+def test_an_end_far_away_is_told_with_its_date(manifest: Manifest) -> None:
+    pace = pacing(manifest, Wishes(window="Sat-Thu"))
+    pace.begin(NIGHT)
+    assert pace.ending(NIGHT) == "This run ends on 2026-01-09 at 00:00 (Africa/Dakar), resumably."
+
+
+def test_a_run_without_an_end_tells_none(manifest: Manifest) -> None:
+    pace = pacing(manifest, Wishes(window="Mon-Sun"))
+    pace.begin(NIGHT)
+    assert pace.ending(NIGHT) == ""
+
+
+def test_whose_hour_has_come_is_told(manifest: Manifest) -> None:
+    stop = StopSignal(clock=lambda: NIGHT.timestamp() + 9 * 3600)
+    pacing(manifest, stop=stop).begin(NIGHT)
+    assert stop.requested
+    assert stop.error().message.startswith("It is 06:00 (Africa/Dakar), and the window is closed.")
+    stop = StopSignal(clock=lambda: NIGHT.timestamp() + 3600)
+    pacing(manifest, Wishes(until=NIGHT + timedelta(hours=1)), stop).begin(NIGHT)
+    assert stop.requested
+    assert stop.error().message.startswith("It is 00:00 (Africa/Dakar), the hour that --until gave.")
+
+
 def test_until_within_the_window_promises_no_other_opening(manifest: Manifest) -> None:
     stop = StopSignal(clock=lambda: NIGHT.timestamp() + 3600)
     pacing(manifest, Wishes(until=NIGHT + timedelta(hours=1)), stop).begin(NIGHT)

@@ -46,6 +46,20 @@ def test_days_may_run_over_the_end_of_the_week() -> None:
     assert [stretch.opens.weekday() for stretch in islice(window.stretches(at(6, "00:00")), 4)] == [5, 6, 0, 5]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lun-ven 20:00-06:00, sam-dim",
+        "Lun-Ven 20:00-06:00, Samedi, dimanche",
+        "monday-friday 20:00-06:00,sat-sun",
+        "lun-Fri 20:00-06:00, sam-Sun",
+    ],
+)
+def test_days_are_named_in_french_or_english(text: str) -> None:
+    week = parse_window("Mon-Fri 20:00-06:00, Sat-Sun", UTC)
+    assert list(islice(parse_window(text, UTC).stretches(MONDAY), 10)) == list(islice(week.stretches(MONDAY), 10))
+
+
 @pytest.mark.parametrize("text", [None, "Mon-Sun", "00:00-24:00", "00:00-00:00", "12:00-12:00", "Mon-Fri, Sat-Sun"])
 def test_a_window_that_never_closes(text: str | None) -> None:
     window = parse_window(text, UTC)
@@ -63,7 +77,19 @@ def test_hours_are_those_of_the_wall_clock_on_both_sides_of_summer_time() -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "20:00", "25:00-06:00", "20:00-06:60", "Foo 20:00-06:00", "Mon-", "24:30-06:00", ","]
+    "text",
+    [
+        "",
+        "20:00",
+        "25:00-06:00",
+        "20:00-06:60",
+        "Foo 20:00-06:00",
+        "Mon-",
+        "24:30-06:00",
+        ",",
+        "Mon20:00-06:00",
+        "lun ven",
+    ],
 )
 def test_what_is_no_window_is_refused(text: str) -> None:
     with pytest.raises(UsageError):

@@ -62,11 +62,13 @@ def test_the_first_reason_stays() -> None:
 def test_a_deadline_stops_and_says_when_it_goes_on() -> None:
     now = [0.0]
     stop = StopSignal(clock=lambda: now[0])
-    stop.at(10.0, "The window opens at eight.")
+    stop.at(10.0, "The window opens at eight.", why="It is six.")
     assert not stop.requested
+    assert stop.why == ""
     now[0] = 10.0
     assert stop.requested
     assert stop.error().advice == "The window opens at eight."
+    assert stop.error().message.startswith("It is six. Nothing is lost")
     stop.renew()
     assert not stop.requested
 
@@ -76,6 +78,20 @@ def test_only_a_closed_window_can_be_forgotten() -> None:
     stop.request(Reason.SIGNAL)
     stop.renew()
     assert stop.requested
+
+
+def test_a_signal_is_heard_whatever_the_reason() -> None:
+    with StopSignal() as stop:
+        stop.request(Reason.FAILURE)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.heard
+        assert stop.reason is Reason.FAILURE
+
+
+def test_a_lost_link_is_what_ended_the_run() -> None:
+    stop = StopSignal()
+    stop.request(Reason.LINK, StoppedError("The link was waited for in vain."))
+    assert stop.why == "The link was waited for in vain."
 
 
 def test_waiting_ends_when_a_stop_is_asked_for() -> None:

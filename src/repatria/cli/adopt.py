@@ -116,8 +116,8 @@ def _adopt(
     anew: bool,
 ) -> int:
     """Adopt under the dataset's lock and a lease at its target; return the code."""
+    from repatria.cli.endings import LastWords, ending_soon
     from repatria.cli.progress import shown_progress
-    from repatria.cli.runs import ending_soon
     from repatria.migrate.takeover import Takeover
     from repatria.ocr.keeping import SeenRows
     from repatria.verify.first_sight import FirstSight
@@ -131,7 +131,7 @@ def _adopt(
 
     state = StateFolder(settings.state)
     with ExitStack() as stack:
-        stop = stack.enter_context(ending_soon(StopSignal()))
+        stop = stack.enter_context(ending_soon(LastWords(out, state, "adopt", place.dataset_id), StopSignal()))
         stack.enter_context(dataset_lock(state, place.dataset_id))
         stack.enter_context(Lease(place.target, place.dataset_id, state, stop))
         journal = Journal(state.dataset(place.dataset_id), state.key())

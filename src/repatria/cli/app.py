@@ -24,6 +24,7 @@ GROUPS = (
     "copy",
     "adopt",
     "status",
+    "log",
     "bundles",
     "clean",
     "objects",

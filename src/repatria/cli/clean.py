@@ -123,7 +123,8 @@ def _remove_all(
 def _remove_of_dataset(
     out: Output, store: "Store", dataset: str, unneeded: "list[Litter]", settings: "Settings", idle: float
 ) -> "list[Litter]":
-    from repatria.cli.runs import audited, ending_soon
+    from repatria.cli.endings import LastWords, ending_soon
+    from repatria.cli.runs import audited
     from repatria.work.cleaning import litter_at, remove, still
     from repatria.work.lease import Lease
     from repatria.work.lock import dataset_lock
@@ -133,7 +134,7 @@ def _remove_of_dataset(
     state, removed = StateFolder(settings.state), []
     with ExitStack() as stack:
         facts = stack.enter_context(audited(out, settings, "clean", dataset, long=True))
-        stop = stack.enter_context(ending_soon(StopSignal()))
+        stop = stack.enter_context(ending_soon(LastWords(out, state, "clean", dataset), StopSignal()))
         stack.enter_context(dataset_lock(state, dataset))
         lease = stack.enter_context(Lease(store, dataset, state, stop))
         now = list(litter_at(store, dataset, state, _vouch(settings), idle, lease.token))

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from repatria.cli.copy_report import show_result
+from repatria.cli.endings import LastWords, ending_soon
 from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
 from repatria.cli.repair import Repair, identities_for, take_damaged_again
-from repatria.cli.runs import audited, ending_soon, opened_run
+from repatria.cli.runs import audited, opened_run
 from repatria.cli.worker_options import Workers, workers_of
 from repatria.errors import StoppedError, UsageError, worst
 from repatria.i18n import _, ngettext
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from repatria.work.bundling import BundleRun
     from repatria.work.patience import Patience
     from repatria.work.state import StateFolder
+    from repatria.work.stop import StopSignal
 
 
 def register(app: typer.Typer) -> None:
@@ -85,7 +88,7 @@ def register(app: typer.Typer) -> None:
             facts.update(bundle=result.uri or "", objects=result.objects, bytes=result.bytes, gone=result.gone)
             facts["findings"] = len(result.findings)
             if mending.found:
-                facts["repaired"] = mending.found
+                facts.update(repaired=mending.found, repaired_volumes=mending.volumes)
             facts["code"] = code = worst(found.kind.exit_code for found in result.findings)
         return code
 
@@ -110,18 +113,19 @@ def _copy(
 
     state = StateFolder(settings.state)
     with ExitStack() as stack:
-        stop = stack.enter_context(ending_soon(StopSignal()))
+        stop, words = StopSignal(), LastWords(out, state, "copy", manifest.id)
+        stack.enter_context(ending_soon(words, stop, goes_on=lambda: wait and _may_go_on(stop, wishes)))
         stack.enter_context(dataset_lock(state, manifest.id))
         progress = stack.enter_context(shown_progress(out))
         pacing = Pacing(manifest, wishes, stop, lambda: find_manifest(str(manifest.file), settings), progress)
-        if repair.bundle is not None:
-            take_damaged_again(out, manifest, settings, repair, progress)
         while True:
             _await_window(out, pacing, wait=wait)
             try:
+                if repair.is_wanted:
+                    take_damaged_again(out, manifest, settings, repair, progress)
                 return _one_night(out, manifest, state, pacing, progress, workers)
             except StoppedError as error:
-                if not (wait and _may_go_on(pacing)):
+                if not (wait and _may_go_on(stop, wishes)):
                     raise
                 out.say(error.message)
                 stop.renew()
@@ -160,7 +164,7 @@ def _one_night(
             open_way=way,
         )
         progress.finish()
-        _show(out, manifest.id, result, run.latest_uri)
+        show_result(out, manifest.id, result, run.latest_uri)
     return result
 
 
@@ -200,6 +204,9 @@ def _await_window(out: Output, pacing: "Pacing", *, wait: bool) -> None:
         pacing.stop.wait((opens - now).total_seconds())
         now = max(opens, datetime.now(UTC))
     pacing.begin(now)
+    ending = pacing.ending(now)
+    if ending:
+        out.say(ending)
 
 
 def _outlook(pacing: "Pacing", left: "Remainder") -> str:
@@ -218,78 +225,11 @@ def _outlook(pacing: "Pacing", left: "Remainder") -> str:
     ).format(count=number_text(rest.nights), **told)
 
 
-def _may_go_on(pacing: "Pacing") -> bool:
+def _may_go_on(stop: "StopSignal", wishes: "Wishes") -> bool:
     """Return whether a run that stopped goes on when the window opens next."""
     from repatria.work.stop import Reason
 
-    until = pacing.wishes.until
-    return pacing.stop.reason is Reason.WINDOW and (until is None or datetime.now(UTC) < until)
-
-
-def _show(out: Output, dataset: str, result: "CopyResult", latest_uri: str | None) -> None:
-    for found in result.findings:
-        out.finding(found, stored=False)
-    if not out.names and any(found.path for found in result.findings):
-        out.say(_("Which objects these are is shown on a terminal, or with --json."))
-    uri = result.uri or latest_uri
-    out.record(
-        "copied",
-        dataset=dataset,
-        bundle=result.uri,
-        objects=result.objects,
-        bytes=result.bytes,
-        volumes=result.volumes,
-        before={"objects": result.before.objects, "bytes": result.before.bytes, "volumes": result.before.volumes},
-        gone=result.gone,
-        unchanged=result.unchanged,
-    )
-    if result.uri is None:
-        out.text(_nothing_new(result))
-    else:
-        out.say(_what_was_copied(result))
-    if uri is not None:
-        out.text(uri)
-    out.summary(bundle=uri, next=f"repatria verify {dataset}" if uri else None)
-
-
-def _nothing_new(result: "CopyResult") -> str:
-    from repatria.cli.quantity import quantity_text
-    from repatria.progress import Unit
-
-    if not result.unchanged:
-        return _("Nothing new: the source holds nothing that can be copied.")
-    known = quantity_text(result.unchanged, Unit.OBJECTS)
-    return _("Nothing new: {objects}, as the latest bundle has them.").format(objects=known)
-
-
-def _what_was_copied(result: "CopyResult") -> str:
-    from repatria.cli.quantity import number_text, quantity_text, size_text
-    from repatria.progress import Unit
-
-    whole, before = result.bundle, result.before
-    sentence = ngettext(
-        "Copied {objects} ({size}) in {count} volume, proven at the target.",
-        "Copied {objects} ({size}) in {count} volumes, each proven at the target.",
-        whole.volumes,
-    ).format(
-        objects=quantity_text(whole.objects, Unit.OBJECTS),
-        size=size_text(whole.bytes),
-        count=number_text(whole.volumes),
-    )
-    if before.volumes:
-        sentence += " " + ngettext(
-            "Of that, {objects} ({size}) in {count} volume had arrived before.",
-            "Of that, {objects} ({size}) in {count} volumes had arrived before.",
-            before.volumes,
-        ).format(
-            objects=quantity_text(before.objects, Unit.OBJECTS),
-            size=size_text(before.bytes),
-            count=number_text(before.volumes),
-        )
-    if result.gone:
-        gone = quantity_text(result.gone, Unit.OBJECTS)
-        sentence += " " + _("Gone from the source since: {objects}.").format(objects=gone)
-    return sentence
+    return stop.reason is Reason.WINDOW and (wishes.until is None or datetime.now(UTC) < wishes.until)
 
 
 def _show_survey(out: Output, manifest: "Manifest", settings: "Settings") -> int:

@@ -1,6 +1,7 @@
 """What `verify` says and remembers of damaged files: how many, in which bundles, and what may bring them back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repatria.i18n import _
@@ -8,37 +9,96 @@ from repatria.model import FindingKind
 
 if TYPE_CHECKING:
     from repatria.verify.report import BundleResult
+    from repatria.work.repairing import Repaired
 
 
-def damaged_files(results: "Iterable[BundleResult]") -> dict[str, int]:
-    """Return how many files are altered or missing, by bundle; only bundles that have such files."""
-    kinds = (FindingKind.ALTERED, FindingKind.MISSING)
-    counts = {each.bundle_id: sum(one.finding.kind in kinds for one in each.verdicts) for each in results}
-    return {bundle: count for bundle, count in counts.items() if count}
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """The files that a verification found altered or missing."""
 
+    dataset: str
+    results: "Sequence[BundleResult]"
+    findings: int
+    """How many findings there are in all, of whatever kind."""
+    repaired: "Mapping[str, Repaired]"
+    """What was sent again from here, by damaged bundle."""
 
-def damage_facts(results: "Iterable[BundleResult]") -> dict[str, str | int]:
-    """Return what the audit log keeps of the damage: what `status` advises comes from there."""
-    damaged = damaged_files(results)
-    return {"damaged": sum(damaged.values()), "damaged_bundle": next(iter(damaged), "")}
+    @property
+    def files(self) -> dict[str, list[str]]:
+        """What is altered or missing, by bundle; only bundles of which something is."""
+        kinds = (FindingKind.ALTERED, FindingKind.MISSING)
+        found = {
+            each.bundle_id: [one.subject for one in each.verdicts if one.finding.kind in kinds] for each in self.results
+        }
+        return {bundle: subjects for bundle, subjects in found.items() if subjects}
 
+    @property
+    def to_repair(self) -> str:
+        """The first bundle that holds damage of which nothing was sent again yet; empty if there is none."""
+        return next((bundle for bundle, subjects in self.files.items() if not self._is_covered(bundle, subjects)), "")
 
-def damage_advice(dataset_id: str, results: "Iterable[BundleResult]", repaired: Mapping[str, str]) -> str:
-    """Return what to do, in one paragraph; `repaired` says which bundles were repaired from here, and when."""
-    damaged = damaged_files(results)
-    told = [_("Do not erase anything at the source. Bring what is named back from a second copy, then verify again.")]
-    told += [
-        _("What still stands of {bundle} was sent again on {time}: a later bundle holds it.").format(
-            bundle=bundle, time=repaired[bundle]
+    def facts(self) -> dict[str, str | int]:
+        """Return what the audit log keeps of the damage: what `status` advises comes from there."""
+        return {"damaged": sum(map(len, self.files.values())), "damaged_bundle": self.to_repair}
+
+    def advice(self) -> str:
+        """Return what to do, in one paragraph."""
+        if self._is_made_good():
+            return self._made_good()
+        told = [
+            _("Do not erase anything at the source. Bring what is named back from a second copy, then verify again.")
+        ]
+        told += [
+            _("What still stands of {bundle} was sent again on {time}: a later bundle holds it.").format(
+                bundle=bundle, time=self.repaired[bundle].time
+            )
+            for bundle, subjects in self.files.items()
+            if self._is_covered(bundle, subjects)
+        ]
+        if self.to_repair:
+            told.append(
+                _(
+                    "Of what was copied, and while the source still has it: repatria copy {dataset} --repair {bundle}"
+                ).format(dataset=self.dataset, bundle=f"{self.dataset}@{self.to_repair}")
+            )
+        return " ".join(told)
+
+    def _is_covered(self, bundle: str, subjects: Sequence[str]) -> bool:
+        """Return whether all that still stood in damaged files was sent again."""
+        from repatria.bundle import layout
+
+        repaired = self.repaired.get(bundle)
+        if repaired is None:
+            return False
+        paths = [subject.removeprefix(f"{bundle}/") for subject in subjects]
+        volumes = [int(match[1]) for path in paths if (match := layout.VOLUME.match(path))]
+        others = [path for path in paths if not layout.VOLUME.match(path)]
+        of_payload = all(path.startswith(layout.PAYLOAD_FOLDER) for path in others)
+        return repaired.covers(volumes) and of_payload and (not others or repaired.volumes is None)
+
+    def _is_made_good(self) -> bool:
+        """Return whether nothing else is wrong, every file was read, and all that was sent again is among it."""
+        damaged = self.files
+        seen = {each.bundle_id for each in self.results}
+        return (
+            bool(damaged)
+            and not self.to_repair
+            and all(self.repaired[bundle].into <= seen for bundle in damaged)
+            and sum(map(len, damaged.values())) == self.findings
+            and all(each.files_read >= each.files for each in self.results)
         )
-        for bundle in damaged
-        if bundle in repaired
-    ]
-    mendable = next((bundle for bundle in damaged if bundle not in repaired), None)
-    if mendable is not None:
-        told.append(
-            _(
-                "Of what was copied, and while the source still has it: repatria copy {dataset} --repair {bundle}"
-            ).format(dataset=dataset_id, bundle=f"{dataset_id}@{mendable}")
+
+    def _made_good(self) -> str:
+        damaged = self.files
+        return _(
+            "{dataset} as it stands is whole all the same: what the source still had of {bundle} was sent again on"
+            " {time}, later bundles hold it, every file of them intact, and `repatria restore {dataset}` takes it from"
+            " there. What had changed or gone at the source by then lay in the damaged files alone: bring them back"
+            " from a second copy, if there is one. Until then verifying the whole chain ends with code 1; the latest"
+            " bundle alone: repatria verify {dataset}@{latest} --only"
+        ).format(
+            dataset=self.dataset,
+            bundle=", ".join(damaged),
+            time=max(self.repaired[bundle].time for bundle in damaged),
+            latest=self.results[-1].bundle_id,
         )
-    return " ".join(told)

@@ -171,7 +171,7 @@ def _space(manifest: "Manifest", settings: "Settings") -> Iterator[Check]:
     Listing others may take an hour: there, `plan` compares.
     """
     from repatria.cli.context import open_target
-    from repatria.migrate.survey import known_catalogue, survey
+    from repatria.migrate.survey import known_work, survey
     from repatria.source.objects import open_sources
     from repatria.store.room import room_at
     from repatria.work.state import StateFolder
@@ -181,8 +181,8 @@ def _space(manifest: "Manifest", settings: "Settings") -> Iterator[Check]:
     with contextlib.suppress(RepatriaError), contextlib.ExitStack() as stack:  # what fails here is told elsewhere
         free = room_at(stack.enter_context(contextlib.closing(open_target(manifest))))
         sources = [stack.enter_context(contextlib.closing(source)) for source in open_sources(manifest)]
-        catalogue = stack.enter_context(known_catalogue(StateFolder(settings.state), manifest.id))
-        needed = survey(sources, catalogue, manifest.transfer.volume_size).estimate.target_bytes
+        known = stack.enter_context(known_work(StateFolder(settings.state), manifest.id))
+        needed = survey(sources, known, manifest.transfer.volume_size).estimate.target_bytes
         if free is not None and free < needed:
             yield Check(
                 "space",

@@ -13,7 +13,7 @@ from repatria.cli.frame import command
 from repatria.cli.output import Column, Output
 from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
 from repatria.errors import UsageError
-from repatria.i18n import _
+from repatria.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from repatria.manifest import Manifest
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from repatria.migrate.survey import Survey
     from repatria.settings import Settings
     from repatria.source.base import ObjectSource
+
+
+_OF_UNFINISHED = {"arrived", "bytes_arrived"}
+"""Rows of a plan that stand there only when a bundle was interrupted."""
 
 
 def register(app: typer.Typer) -> None:
@@ -111,16 +115,16 @@ def opened_sources(manifest: "Manifest") -> "Iterator[Sequence[ObjectSource]]":
 def surveyed(out: Output, manifest: "Manifest", settings: "Settings") -> "Survey":
     """List a dataset's sources and plan the next copy."""
     from repatria.cli.progress import shown_progress
-    from repatria.migrate.survey import known_catalogue, survey
+    from repatria.migrate.survey import known_work, survey
     from repatria.work.state import StateFolder
     from repatria.work.stop import StopSignal
 
     with ExitStack() as stack:
         sources = stack.enter_context(opened_sources(manifest))
-        catalogue = stack.enter_context(known_catalogue(StateFolder(settings.state), manifest.id))
+        known = stack.enter_context(known_work(StateFolder(settings.state), manifest.id))
         stop = stack.enter_context(StopSignal())
         progress = stack.enter_context(shown_progress(out))
-        return survey(sources, catalogue, manifest.transfer.volume_size, progress=progress, stop=stop)
+        return survey(sources, known, manifest.transfer.volume_size, progress=progress, stop=stop)
 
 
 def show_plan(out: Output, manifest: "Manifest", found: "Survey", scheduled: "Schedule | None" = None) -> None:
@@ -131,6 +135,8 @@ def show_plan(out: Output, manifest: "Manifest", found: "Survey", scheduled: "Sc
     rows: list[tuple[str, str, str, object]] = [
         ("objects", _("Objects to copy"), number_text(total.objects), total.objects),
         ("unchanged", _("Unchanged since the last bundle"), number_text(found.unchanged), found.unchanged),
+        ("arrived", _("Arrived before, in the unfinished bundle"), number_text(found.arrived), found.arrived),
+        ("bytes_arrived", _("Their size, with parts of others"), size_text(found.bytes_arrived), found.bytes_arrived),
         ("bytes", _("To read at the source"), size_text(total.bytes), total.bytes),
         ("volumes", _("Volumes"), number_text(total.volumes), total.volumes),
         ("target_bytes", _("Space needed at the target"), size_text(total.target_bytes), total.target_bytes),
@@ -146,8 +152,17 @@ def show_plan(out: Output, manifest: "Manifest", found: "Survey", scheduled: "Sc
     out.record("plan", dataset=manifest.id, **{key: value for key, _title, _shown, value in rows})
     if not out.json:
         with out.table("plan", (Column("what", manifest.id), Column("value", "", justify="right"))) as table:
-            for _key, title, shown, _value in rows:
-                table.add((title, shown))
+            for key, title, shown, _value in rows:
+                if found.bytes_arrived or found.arrived or key not in _OF_UNFINISHED:
+                    table.add((title, shown))
+    if found.unsettled:
+        out.say(
+            ngettext(
+                "{count} volume of that may not have arrived: the copy looks, and sends it again if need be.",
+                "{count} volumes of that may not have arrived: the copy looks, and sends them again if need be.",
+                found.unsettled,
+            ).format(count=number_text(found.unsettled))
+        )
     _warn_of_room(out, manifest, total.target_bytes)
     if found.never_copied:
         out.warn(_("Devices, sockets and pipes are never copied: {count}.").format(count=found.never_copied))

@@ -103,8 +103,9 @@ def register(app: typer.Typer) -> None:
 
 def _digitise(out: Output, archive: Archive, wishes: "Wishes", settings: "Settings") -> int:
     """Digitise under the dataset's lock, and show what was done."""
+    from repatria.cli.endings import LastWords, ending_soon
     from repatria.cli.progress import shown_progress
-    from repatria.cli.runs import audited, ending_soon, opened_run
+    from repatria.cli.runs import audited, opened_run
     from repatria.migrate.facts import source_facts
     from repatria.ocr.digitise import Desk, digitise
     from repatria.work.lock import dataset_lock
@@ -116,7 +117,7 @@ def _digitise(out: Output, archive: Archive, wishes: "Wishes", settings: "Settin
     began = time.monotonic()
     target = archive.open_target()
     with audited(out, settings, "ocr", dataset, long=True) as facts, ExitStack() as stack:
-        stop = stack.enter_context(ending_soon(StopSignal()))
+        stop = stack.enter_context(ending_soon(LastWords(out, state, "ocr", dataset), StopSignal()))
         for source in archive.sources:
             stack.callback(source.close)
         stack.enter_context(dataset_lock(state, dataset))

@@ -54,8 +54,9 @@ def watch(
     out: Output, archive: Archive, share: "Share", wishes: "Wishes", rhythm: "Rhythm", settings: "Settings"
 ) -> int:
     """Watch under the dataset's lock until a stop is asked for (code 8), or something fails."""
+    from repatria.cli.endings import LastWords, ending_soon
     from repatria.cli.progress import shown_progress
-    from repatria.cli.runs import audited, ending_soon
+    from repatria.cli.runs import audited
     from repatria.ocr.digitise import Desk
     from repatria.ocr.watch import Watch
     from repatria.work.lock import dataset_lock
@@ -66,7 +67,7 @@ def watch(
     state, dataset = StateFolder(settings.state), archive.facts.id
     told = _Once.beside(out)
     with audited(out, settings, "ocr", dataset, long=True) as facts, ExitStack() as stack:
-        stop = stack.enter_context(ending_soon(StopSignal()))
+        stop = stack.enter_context(ending_soon(LastWords(out, state, "ocr", dataset), StopSignal()))
         stack.enter_context(dataset_lock(state, dataset))
         progress = stack.enter_context(shown_progress(out))
         patience = Patience(stop, archive.patience, progress)

@@ -124,6 +124,9 @@ class Output:
     def say(self, message: str, *, whole: bool = False) -> None:
         """Write one message to stderr; held back with `--quiet`, shown if the command ends badly."""
         LOG.info("%s", message)
+        self._say(message, whole=whole)
+
+    def _say(self, message: str, *, whole: bool = False) -> None:
         if self.json:
             return
         if self.quiet:
@@ -146,10 +149,9 @@ class Output:
         self.record("finding", kind=finding.kind, subject=finding.subject, detail=finding.detail, path=finding.path)
         if not self.json:
             subject = _subject(finding.subject, stored=stored)
-            if finding.path and self.names:
-                subject = f"{subject} ({finding.path})"
-            told = _("{kind}: {subject}. {detail}")
-            self.say(told.format(kind=_(FINDING_WORDS[finding.kind]), subject=subject, detail=finding.detail).rstrip())
+            LOG.info("%s", _sentence(finding, subject))
+            named = f"{subject} ({finding.path})" if finding.path and self.names else subject
+            self._say(_sentence(finding, named))
 
     def error(self, error: RepatriaError) -> None:
         """Write one error and its advice to stderr."""
@@ -227,6 +229,11 @@ def _subject(subject: str, *, stored: bool) -> str:
     if number == subject or not number.isdigit():
         return subject
     return _("object {number}").format(number=number) if stored else _("an object of the source")
+
+
+def _sentence(finding: Finding, subject: str) -> str:
+    told = _("{kind}: {subject}. {detail}")
+    return told.format(kind=_(FINDING_WORDS[finding.kind]), subject=subject, detail=finding.detail).rstrip()
 
 
 def _mark(message: str) -> str:

@@ -32,6 +32,15 @@ class Repair:
     """Empty: which objects lie in a volume is not known, and all of the bundle count."""
     found: str = ""
     """The id of the damaged bundle, once its objects are to be taken again."""
+    volumes: str = ""
+    """Which of its volumes these are in, as the audit log holds it."""
+    is_looked_for: bool = False
+    """Whether the bundle was read already."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether what is damaged is still to be found."""
+        return self.bundle is not None and not self.is_looked_for
 
 
 def identities_for(repair: str | None, given: "Sequence[Path] | None") -> "tuple[Identity, ...]":
@@ -55,6 +64,7 @@ def take_damaged_again(
     from repatria.bundle.chain import Chain
     from repatria.cli.context import open_bundle
     from repatria.migrate.repair import find_damage
+    from repatria.work.repairing import volumes_text
     from repatria.work.state import StateFolder
 
     opened = open_bundle(repair.bundle or manifest.id, settings)
@@ -67,13 +77,14 @@ def take_damaged_again(
         with closing(Chain.load(opened.store, opened.dataset_id, opened.bundle_id)) as chain:
             bundle_id = chain.head.bundle_id
         damage = find_damage(opened.store, manifest.id, bundle_id, repair.identities, progress)
+        repair.is_looked_for = True
         if not damage.files:
             out.say(_("Nothing of {bundle} is damaged.").format(bundle=bundle_id))
             return
         for path in damage.files:
             out.say(_("Damaged: {file}").format(file=f"{bundle_id}/{path}"))
         _take_again(out, StateFolder(settings.state), manifest.id, damage.objects())
-        repair.found = bundle_id
+        repair.found, repair.volumes = bundle_id, volumes_text(damage.volumes)
     finally:
         opened.store.close()
     if not repair.identities:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repatria.cli.chains import BundleArgument, EndpointOption, IdentityOption, ProfileOption, trust_of
+from repatria.cli.endings import LastWords, ending_soon
 from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.cli.progress import shown_progress
 from repatria.cli.quantity import number_text, size_text
 from repatria.cli.rewrap_change import Change, accept, signing
-from repatria.cli.runs import audited, ending_soon
+from repatria.cli.runs import audited
 from repatria.errors import FindingsError, UnknownSignerError, UsageError
 from repatria.i18n import _, ngettext
 
@@ -154,7 +155,7 @@ def _rewrap(out: Output, settings: "Settings", wish: _Wish) -> "RewrapResult":
     _refuse_unvouched(wish.chosen, trust)
     with ExitStack() as stack:
         stack.callback(store.close)
-        stop = stack.enter_context(ending_soon(StopSignal()))
+        stop = stack.enter_context(ending_soon(LastWords(out, state, "rewrap", dataset_id), StopSignal()))
         stack.enter_context(dataset_lock(state, dataset_id))
         with _loaded(out, wish, trust) as chain:  # nothing is written for a dataset that is not there, or is in doubt
             accept(out, Change.of(chain, wish.recipients), wish.chosen)

@@ -1,8 +1,5 @@
-"""What commands that write bundles do around their work: listen for signals, log how it ended, open the bundle."""
+"""What commands that write bundles do around their work: log how it ended, open the bundle."""
 
-import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,10 +17,6 @@ if TYPE_CHECKING:
     from repatria.work.bundling import BundleRun
     from repatria.work.patience import Patience
     from repatria.work.state import StateFolder
-    from repatria.work.stop import StopSignal
-
-SECONDS_TO_END = 10.0
-"""How long after a stop this process may live: a transfer that hangs must not hold up a shutdown."""
 
 
 @contextmanager
@@ -132,30 +125,3 @@ def _logged(
             record(StateFolder(settings.state), command, dataset_id, code, **facts)
         except RepatriaError as error:
             warn(error.message)
-
-
-@contextmanager
-def ending_soon(stop: "StopSignal") -> "Iterator[StopSignal]":
-    """Listen for signals, and see to it that the process ends soon after one.
-
-    A store's library may be in the middle of a request that nothing can interrupt; the journal is made for being cut
-    off at any instant, so the process then ends where it is.
-    """
-    from repatria.work.stop import Reason
-
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.2):
-            if stop.reason in (Reason.SIGNAL, Reason.KEYBOARD):
-                break
-        if stop.reason in (Reason.SIGNAL, Reason.KEYBOARD):
-            time.sleep(SECONDS_TO_END)
-            os._exit(stop.error().code)
-
-    threading.Thread(target=watch, name="watch for the end", daemon=True).start()
-    with stop:
-        try:
-            yield stop
-        finally:
-            over.set()

@@ -1,4 +1,4 @@
-"""`status`, how every dataset stands, and `log`, what was done."""
+"""`status`: how every dataset stands, and what to do next."""
 
 import time
 from collections.abc import Sequence
@@ -18,12 +18,8 @@ SECONDS_BETWEEN_LOOKS = 5.0
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    _register_status(app)
-    _register_log(app)
+    """Add the command."""
 
-
-def _register_status(app: typer.Typer) -> None:
     @command(app, "status", help=_("Say how every dataset stands, and what to do next."))
     def status(
         out: Output,
@@ -40,46 +36,6 @@ def _register_status(app: typer.Typer) -> None:
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         except KeyboardInterrupt:
             return 130  # nothing was under way here: there is nothing to say of it
-
-
-def _register_log(app: typer.Typer) -> None:
-    @command(app, "log", help=_("Show the audit log, verified."))
-    def log(out: Output) -> int:
-        from repatria.cli.context import current_settings
-        from repatria.work.audit import read_log
-        from repatria.work.state import StateFolder
-
-        broken: list[int] = []
-        columns = (
-            Column("time", _("Time")),
-            Column("user", _("User")),
-            Column("command", _("Command")),
-            Column("dataset", _("Dataset")),
-            Column("code", _("Code"), justify="right"),
-            Column("intact", _("Entry in the log")),
-        )
-        state = StateFolder(current_settings().state)
-        with out.table("log", columns) as table:
-            for line in read_log(state):
-                fields = line.fields
-                shown = [str(fields.get(name, "?")) for name in ("time", "user", "command", "dataset")]
-                shown.append(_("began") if fields.get("began") else str(fields.get("code", "?")))
-                table.add(
-                    (*shown, _("intact") if line.intact else _("altered")),
-                    line=line.number,
-                    intact=line.intact,
-                    entry=dict(fields),
-                )
-                if not line.intact:
-                    broken.append(line.number)
-        if not broken:
-            return 0
-        out.say(
-            _("The log does not hold together at line {lines}: that line, or the one before it, was altered.").format(
-                lines=", ".join(str(number) for number in broken)
-            )
-        )
-        return 1
 
 
 def _standings(out: Output, arguments: Sequence[str]) -> "list[DatasetStanding]":
@@ -148,7 +104,7 @@ def _show(out: Output, found: "Sequence[DatasetStanding]") -> None:
                 **_fields(each),
             )
     out.text(_sentence(found))
-    out.summary(next=next((_next(each) for each in found if each.unfinished), None))
+    out.summary(next=next((_next(each) for each in found if each.is_stopped), None))
 
 
 def _fields(standing: "DatasetStanding") -> dict[str, object]:
@@ -170,6 +126,7 @@ def _fields(standing: "DatasetStanding") -> dict[str, object]:
         "verified": standing.verified,
         "damaged": standing.runs.damaged,
         "lost": standing.is_lost,
+        "last_run": standing.runs.last and {"time": standing.runs.last.time, "code": standing.runs.last.code},
         "holder": holder and {"user": holder.user, "host": holder.host, "pid": holder.pid, "since": holder.since},
         "next": _next(standing),
     }
@@ -186,11 +143,30 @@ def _work(standing: "DatasetStanding") -> str:
         return _("interrupted, {safe}").format(safe=_safe(unfinished))
     if standing.is_lost:
         return _lost(standing)
-    if standing.runs.damaged:
-        return ngettext("{count} file damaged", "{count} files damaged", standing.runs.damaged).format(
-            count=standing.runs.damaged
-        )
+    return "; ".join(part for part in (_health(standing), _failed(standing)) if part)
+
+
+def _health(standing: "DatasetStanding") -> str:
+    runs = standing.runs
+    if runs.damaged:
+        damaged = ngettext("{count} file damaged", "{count} files damaged", runs.damaged).format(count=runs.damaged)
+        again = _("what the source still had was sent again")
+        return damaged if runs.damaged_bundle and runs.damaged_bundle not in runs.mended else f"{damaged}, {again}"
     return _("verified on {date}").format(date=standing.verified[:10]) if standing.verified else ""
+
+
+def _failed(standing: "DatasetStanding") -> str:
+    """Return how a run ended that left nothing at the target."""
+    failed = standing.failed
+    if failed is None:
+        return ""
+    if failed.code is None:
+        return _("cut off before anything new was safe; begun on {time}").format(time=failed.time)
+    if standing.is_stopped:
+        return _("stopped on {time}, before anything new was safe").format(time=failed.time)
+    return _("failed on {time} with code {code}, before anything new was safe").format(
+        time=failed.time, code=failed.code
+    )
 
 
 def _lost(standing: "DatasetStanding") -> str:
@@ -206,27 +182,33 @@ def _lost(standing: "DatasetStanding") -> str:
 def _safe(work: "UnfinishedWork") -> str:
     from repatria.cli.quantity import number_text, size_text
 
-    return ngettext(
+    safe = ngettext(
         "{count} volume safe at the target ({size})", "{count} volumes safe at the target ({size})", work.proven
     ).format(count=number_text(work.proven), size=size_text(work.bytes))
+    if not work.sent:
+        return safe
+    on_their_way = ngettext("{count} on its way", "{count} on their way", work.sent)
+    return f"{safe}, {on_their_way.format(count=number_text(work.sent))}"
 
 
 def _next(standing: "DatasetStanding") -> str | None:
     """Return the command to run next; None if all is done that can be done from here."""
     if standing.holder is not None:
         return "repatria status --follow"
-    if standing.bundle is not None and standing.unfinished is None:
+    if standing.bundle is not None and standing.unfinished is None and standing.failed is None:
         return None if standing.verified else _verify_or_repair(standing)
     if standing.is_lost:
         return f"repatria adopt {standing.dataset}"
     return _command_again(standing)
 
 
-def _verify_or_repair(standing: "DatasetStanding") -> str:
+def _verify_or_repair(standing: "DatasetStanding") -> str | None:
     """Return what to do with a finished bundle that was not found intact."""
     name, runs = standing.dataset, standing.runs
     bundle = runs.damaged_bundle
-    if not bundle or bundle in runs.repaired or runs.made_by == "ocr":
+    if runs.damaged and not bundle and not runs.mended:
+        return None  # all that the source still had was sent again
+    if not bundle or bundle in runs.mended or runs.made_by == "ocr":
         return f"repatria verify {name}"
     return f"repatria copy {name} --repair {name}@{bundle}"
 
@@ -256,7 +238,7 @@ def _sentence(found: "Sequence[DatasetStanding]") -> str:
         ),
     ]
     running = sum(each.holder is not None for each in found)
-    waiting = sum(each.unfinished is not None and each.holder is None for each in found)
+    waiting = sum(each.is_stopped for each in found)
     if running:
         parts.append(_("{count} under way").format(count=running))
     if waiting:

@@ -1,7 +1,7 @@
 """`verify`: is a bundle, with the chain it builds on, what it was."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from repatria.cli.chains import BundleArgument, EndpointOption, OnlyOption, ProfileOption, trust_of
-from repatria.cli.damage import damage_advice, damage_facts
+from repatria.cli.damage import Damage
 from repatria.cli.finding_counts import counted
 from repatria.cli.frame import command
 from repatria.cli.output import FINDING_WORDS, Column, Output
@@ -81,8 +81,9 @@ def register(app: typer.Typer) -> None:
         with audited(out, settings, "verify", opened.dataset_id) as facts, shown_progress(out) as progress:
             tally = _run(out, DatasetCheck(opened.store, opened.dataset_id, trust, wish, progress))
             facts.update(code=tally.code, bundles=len(tally.results), findings=len(tally.verdicts), deep=int(deep))
-            facts.update(damage_facts(tally.results))
-        tally.repaired = last_runs(state).get(opened.dataset_id, LastRuns()).repaired
+            repaired = last_runs(state).get(opened.dataset_id, LastRuns()).repaired
+            tally.damage = Damage(opened.dataset_id, tally.results, len(tally.verdicts), repaired)
+            facts.update(tally.damage.facts())
         tally.tell(out, opened.store.uri, opened.dataset_id, wish)
         if tally.code == 0 and not only:
             try:
@@ -161,8 +162,8 @@ class _Tally:
 
     results: "list[BundleResult]" = field(default_factory=list)
     verdicts: "list[Verdict]" = field(default_factory=list)
-    repaired: Mapping[str, str] = field(default_factory=dict)
-    """Bundles of which all that still stands was sent again from here, and when."""
+    damage: Damage = field(init=False)
+    """Known once all was looked at."""
     is_being_rewrapped: bool = False
     """Its recipients are being changed: what is under way was not judged."""
     stranger: str = ""
@@ -187,7 +188,7 @@ class _Tally:
         kinds = Counter(str(each.finding.kind) for each in self.verdicts)
         out.summary(
             bundle=uri,
-            next=None if self.code == 0 else self._advice(dataset_id),
+            next=None if self.code == 0 else self._advice(),
             head=head.statement_sha256 or None,
             bundles=len(self.results),
             files=sum(result.files for result in self.results),
@@ -200,7 +201,7 @@ class _Tally:
         if self.code == 0:
             out.say(_("Head: {hash}").format(hash=head.statement_sha256))
         else:
-            out.say(self._advice(dataset_id))
+            out.say(self._advice())
 
     def _changes(self) -> Iterator[str]:
         """Yield who changed recipients, and of how many bundles: as a rule one key, all of the chain at once."""
@@ -257,7 +258,7 @@ class _Tally:
     def _signer(self) -> str:
         return ", ".join(dict.fromkeys(result.voucher or result.signer for result in self.results))
 
-    def _advice(self, dataset_id: str) -> str:
+    def _advice(self) -> str:
         if self.code == 3 and self.stranger:
             return _(
                 "If you know that key, verify again with --signers FILE that names it, and run the same `repatria"
@@ -267,7 +268,7 @@ class _Tally:
             return _("Run the same `repatria rewrap` again, to its end, then verify again.")
         if self.code == 3:
             return _("Get the signer's line from the signer, by another way, and verify again with --signers FILE.")
-        return damage_advice(dataset_id, self.results, self.repaired)
+        return self.damage.advice()
 
     def remember(self, state: "StateFolder", dataset_id: str, trust: "Trust") -> None:
         """Keep the head and signer of a chain that was verified whole, so that a dropped bundle is noticed later."""

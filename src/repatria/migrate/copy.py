@@ -149,9 +149,7 @@ class _Copying:
 
     def told(self, error: StoppedError) -> StoppedError:
         """Return the error of a stop, saying what is safe."""
-        sentence = self._volumes.sentence(self._run.proven)
-        if self._stop.reason is Reason.LINK:
-            sentence = f"{error.message} {sentence}"
+        sentence = f"{self._stop.why} {self._volumes.sentence(self._run.proven)}".lstrip()
         left = self._headway.remainder(self._result.bytes)
         if self._stop.reason is Reason.WINDOW and left is not None:
             sentence = f"{sentence} {self.outlook(left)}".rstrip()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from repatria.errors import RepatriaError, StoppedError
@@ -52,6 +52,8 @@ class Pacing:
     throttle: Throttle = field(init=False)
     patience: Patience = field(init=False)
     """How long a lost link is waited for; changes hold for an outage that has begun, too."""
+    _end: datetime | None = field(init=False, default=None)
+    """When this run ends at the latest, as it was told last."""
     _looked: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -82,6 +84,18 @@ class Pacing:
             )
         self._apply(now)
 
+    def ending(self, now: datetime) -> str:
+        """Return the sentence that says when this run ends at the latest; empty if nothing ends it."""
+        if self._end is None:
+            return ""
+        end, today = self._end.astimezone(self.zone), now.astimezone(self.zone).date()
+        told = {"time": f"{end:%H:%M}", "zone": self.manifest.timezone}
+        if end.date() == today:
+            return _("This run ends today at {time} ({zone}), resumably.").format(**told)
+        if end.date() == today + timedelta(days=1):
+            return _("This run ends tomorrow at {time} ({zone}), resumably.").format(**told)
+        return _("This run ends on {date} at {time} ({zone}), resumably.").format(date=f"{end:%Y-%m-%d}", **told)
+
     def look(self) -> None:
         """Read the manifest again if it is time; one that is wrong at this moment changes nothing."""
         now = time.monotonic()
@@ -99,12 +113,19 @@ class Pacing:
         self.throttle.bits_per_second = self.wishes.bandwidth or self.manifest.transfer.bandwidth
         closes = self.window.closes(now)
         moments = [moment for moment in (closes, self.wishes.until) if moment is not None]
-        if not moments:
+        self._end = end = min(moments, default=None)
+        if end is None:
             self.stop.at(None)
             return
-        end = min(moments)
         opens = self.window.opens(end)
-        self.stop.at(end.timestamp(), self.announcement(opens) if opens > end else "")
+        self.stop.at(end.timestamp(), self.announcement(opens) if opens > end else "", why=self._why(end))
+
+    def _why(self, end: datetime) -> str:
+        """Return the sentence that says whose hour has come."""
+        told = {"time": f"{end.astimezone(self.zone):%H:%M}", "zone": self.manifest.timezone}
+        if end == self.wishes.until:
+            return _("It is {time} ({zone}), the hour that --until gave.").format(**told)
+        return _("It is {time} ({zone}), and the window is closed.").format(**told)
 
     def rest(self, left: Remainder, now: datetime) -> Schedule:
         """Return how long what is left takes at the speed that was measured, from the next opening of the window."""

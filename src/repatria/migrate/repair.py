@@ -27,14 +27,19 @@ class Damage:
     files: tuple[str, ...]
     """Payload files that are altered or missing, by path within the bundle."""
 
-    def objects(self) -> Container[int]:
-        """Return the numbers of the objects that have bytes in them: with an identity exactly, else of all the bundle.
+    @property
+    def volumes(self) -> frozenset[int] | None:
+        """The volumes whose objects are told apart from others: the damaged ones.
 
-        Where an index is damaged nobody can tell more, either.
+        None for all of the bundle: without an identity, or where an index is damaged, nobody can tell more.
         """
-        counts = self.bundle.statement.objects
         volumes = [int(match[1]) for path in self.files if (match := layout.VOLUME.match(path))]
-        if not self.bundle.identities or len(volumes) < len(self.files):
+        return frozenset(volumes) if self.bundle.identities and len(volumes) == len(self.files) else None
+
+    def objects(self) -> Container[int]:
+        """Return the numbers of the objects that have bytes in `volumes`."""
+        counts, volumes = self.bundle.statement.objects, self.volumes
+        if volumes is None:
             return range(counts.first, counts.next)
         return {
             member.object for index in self.bundle.indexes() for volume in volumes for member in index.members(volume)

@@ -27,6 +27,8 @@ class Known:
     size: int
     fingerprint: bytes
     """Compare with `fingerprint(object)`: equal means unchanged."""
+    finished: bool = True
+    """Whether a finished bundle holds it; else the unfinished one took it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class Catalogue:
         """Return whether an object did not change since it was taken; of a whole listing, ask `compared`."""
         return self._is_same(told, self.known(told.path))
 
-    def compared(self, listed: Iterable[Object]) -> Iterator[tuple[Object, bool]]:
-        """Yield every object of a listing, and whether it did not change since it was taken.
+    def compared(self, listed: Iterable[Object]) -> Iterator[tuple[Object, Known | None]]:
+        """Yield every object of a listing, with what is known of it if it did not change since it was taken, else None.
 
         All of them count as seen by the listing under way. They are looked up a page at a time, because looking up one
         by one costs many times as much.
@@ -88,7 +90,8 @@ class Catalogue:
             known = self._known(marks)
             self._seen.update(found.number for found in known.values())
             for told, mark in zip(page, marks, strict=True):
-                yield told, self._is_same(told, known.get(mark))
+                found = known.get(mark)
+                yield told, found if self._is_same(told, found) else None
 
     def holds_version(self, told: Object) -> bool:
         """Return whether a known object, at whatever path, has this kind, size and version."""
@@ -158,9 +161,9 @@ class Catalogue:
         """Return what is known at paths, by their marks; what the unfinished bundle took last counts."""
         wanted = ", ".join("?" * len(marks))
         return {
-            mark: Known(*facts)
+            mark: Known(number, size, fingerprint, table == "catalogue")
             for table in ("catalogue", "taken")
-            for mark, *facts in self._journal.rows(
+            for mark, number, size, fingerprint in self._journal.rows(
                 f"SELECT path, number, size, fingerprint FROM {table}"  # noqa: S608 -- literals
                 f" WHERE path IN ({wanted}) AND {_NOT_BURIED} ORDER BY number",
                 *marks,

@@ -8,6 +8,7 @@ from repatria.work.audit import LogLine, read_log
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import FILE_NAME, Journal
 from repatria.work.lock import Holder, lock_holder
+from repatria.work.repairing import Repaired, parse_volumes
 from repatria.work.state import StateFolder
 from repatria.work.unfinished import Unfinished, VolumeState
 
@@ -28,11 +29,23 @@ class UnfinishedWork:
 
 
 @dataclass(frozen=True, slots=True)
+class LastRun:
+    """The last line of the audit log on a run that writes bundles."""
+
+    time: str
+    """RFC 3339, UTC: when it ended, or began if nothing tells of its end."""
+    code: int | None
+    """How it ended; None if it runs still, or was cut off."""
+
+
+@dataclass(frozen=True, slots=True)
 class LastRuns:
     """What the audit log tells of a dataset."""
 
     made_by: str | None = None
     """The command that wrote to it last: `copy` or `ocr`."""
+    last: LastRun | None = None
+    """How that ended."""
     worked: bool = False
     """Whether such a command ever came as far as to have something that a journal tells of."""
     verified: str | None = None
@@ -40,13 +53,19 @@ class LastRuns:
     damaged: int = 0
     """Files that the last verification found altered or missing."""
     damaged_bundle: str | None = None
-    """The first bundle in which they lie."""
-    repaired: Mapping[str, str] = field(default_factory=dict)
-    """Damaged bundles of which all that still stands was sent again, from here, and when (RFC 3339)."""
+    """The first bundle in which such files lie whose objects were not sent again."""
+    repaired: Mapping[str, Repaired] = field(default_factory=dict)
+    """What was sent again, from here, of damaged bundles."""
+    mended: frozenset[str] = frozenset()
+    """Of these bundles, those of which something was sent again since the last verification."""
 
 
-_LEAVE_A_JOURNAL = {0, 1, 8}
-"""Codes of runs that came to their end, or to a stop."""
+_LEAVE_A_JOURNAL = {0, 1}
+"""Codes of runs that came to their end; one that was stopped may have been so before its first contact."""
+_LEFT_NOTHING_OPEN = {0, 1, 7}
+"""Codes of runs that came to their end, or had another one work for them."""
+_STOPPED = {8, 130, None}
+"""Codes of runs that the same command goes on with."""
 
 
 def last_runs(state: StateFolder) -> dict[str, LastRuns]:
@@ -60,30 +79,44 @@ def last_runs(state: StateFolder) -> dict[str, LastRuns]:
             found[dataset] = replace(
                 known,
                 made_by=str(fields["command"]),
+                last=LastRun(str(fields.get("time", "")), fields.get("code")),
                 worked=known.worked or fields.get("code") in _LEAVE_A_JOURNAL,
-                repaired=_repaired(known, line),
+                **_repaired(known, line),
             )
         elif fields.get("command") == "verify" and line.intact and "code" in fields:
             found[dataset] = _after_verification(known, fields)
     return found
 
 
-def _repaired(known: LastRuns, line: LogLine) -> Mapping[str, str]:
-    """Return what was sent again, with what a line on a copy adds."""
+def _repaired(known: LastRuns, line: LogLine) -> dict[str, Any]:
+    """Return the facts on what was sent again that a line on a copy changes."""
     fields = line.fields
     if not line.intact or fields.get("code") != 0 or not fields.get("repaired"):
-        return known.repaired
-    return {**known.repaired, str(fields["repaired"]): str(fields["time"])}
+        return {}
+    bundle, into = str(fields["repaired"]), str(fields.get("bundle", "")).rpartition("/")[2]
+    now = Repaired(
+        str(fields["time"]),
+        frozenset(filter(None, (into,))),
+        parse_volumes(str(fields.get("repaired_volumes", ""))),
+    )
+    repaired = {**known.repaired, bundle: now.after(known.repaired.get(bundle))}
+    return {"repaired": repaired, "mended": known.mended | {bundle}}
 
 
 def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
     """Return what is known after a verification; one that could not be done at all leaves what an earlier one saw."""
     if fields["code"] == 0:
-        return replace(known, verified=str(fields["time"]), damaged=0, damaged_bundle=None)
+        return replace(known, verified=str(fields["time"]), damaged=0, damaged_bundle=None, mended=frozenset())
     if "damaged" not in fields:
         return replace(known, verified=None)
     bundle = fields.get("damaged_bundle")
-    return replace(known, verified=None, damaged=int(fields["damaged"]), damaged_bundle=str(bundle) if bundle else None)
+    return replace(
+        known,
+        verified=None,
+        damaged=int(fields["damaged"]),
+        damaged_bundle=str(bundle) if bundle else None,
+        mended=frozenset(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +145,20 @@ class DatasetStanding:
     def is_lost(self) -> bool:
         """Whether bundles were made of which nothing is known here any more: the state folder is gone, or another."""
         return not self.has_journal and self.holder is None and (self.runs.worked or bool(self.at_target))
+
+    @property
+    def failed(self) -> LastRun | None:
+        """The last run, if it came neither to its end nor as far as to leave an unfinished bundle; else None."""
+        last = self.runs.last
+        came_to_something = self.unfinished is not None or self.holder is not None or self.is_lost
+        return None if last is None or last.code in _LEFT_NOTHING_OPEN or came_to_something else last
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the same command goes on with what a run left, or with what it had not begun to send."""
+        if self.holder is not None:
+            return False
+        return self.unfinished is not None or (self.failed is not None and self.failed.code in _STOPPED)
 
     @property
     def verified(self) -> str | None:

@@ -1,10 +1,8 @@
 """How fast and when bytes may flow: a rate for the whole run, and the hours of a window.
 
-Window arithmetic is pure. Hours are those of the wall clock in the dataset's time zone; hours that end before they
-begin (`20:00-06:00`) run into the next day, and days name the day on which hours begin.
+Window arithmetic is pure. Hours are those of the wall clock in the dataset's time zone.
 """
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,25 +11,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from repatria.errors import UsageError
 from repatria.i18n import _
+from repatria.week import Span, parse_clock, parse_spans
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_SPAN = re.compile(r"(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))?)?\s*(?:(?P<from>\S+?)-(?P<to>\S+))?")
-_CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
-_DAY_MINUTES = 24 * 60
 _HORIZON = 9
 """Days looked ahead: a week repeats, and a stretch may begin the day before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Hours on some days of the week."""
-
-    days: frozenset[int]
-    """0 is Monday."""
-    start: int
-    """Minutes after midnight."""
-    end: int
-    """Minutes after the same midnight: beyond 1,440 it is the next day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,48 +98,27 @@ def _merged(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
 
 
 def parse_window(text: str | None, zone: tzinfo) -> Window:
-    """Return the window that `20:00-06:00` or `Mon-Fri 20:00-06:00, Sat-Sun` describes; without text, always open."""
-    if text is None:
-        return Window(zone=zone)
-    return Window(tuple(_span(part.strip(), text) for part in text.split(",")), zone)
+    """Return the window that a text describes (see `repatria.week`); UsageError if it is none.
+
+    Without text it is always open.
+    """
+    try:
+        return Window(parse_spans(text) if text is not None else (), zone)
+    except ValueError as error:
+        raise _wrong(text or "") from error
 
 
 def next_clock_time(text: str, now: datetime, zone: tzinfo) -> datetime:
-    """Return the next moment at which the wall clock in `zone` shows `HH:MM`."""
-    minutes = _minutes(text, text)
+    """Return the next moment at which the wall clock in `zone` shows `HH:MM`; UsageError if that is none."""
+    try:
+        minutes = parse_clock(text)
+    except ValueError as error:
+        raise _wrong(text) from error
     local = now.astimezone(zone).replace(tzinfo=None)
     moment = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(minutes=minutes)
     if moment <= local:
         moment += timedelta(days=1)
     return moment.replace(tzinfo=zone).astimezone(UTC)
-
-
-def _span(part: str, text: str) -> Span:
-    match = _SPAN.fullmatch(part)
-    if not part or match is None:
-        raise _wrong(text)
-    days = _days(match["first"], match["last"], text)
-    if match["from"] is None:
-        return Span(days, 0, _DAY_MINUTES)
-    start, end = _minutes(match["from"], text), _minutes(match["to"], text)
-    return Span(days, start, end if end > start else end + _DAY_MINUTES)
-
-
-def _days(first: str | None, last: str | None, text: str) -> frozenset[int]:
-    if first is None:
-        return frozenset(range(7))
-    if first not in _DAYS or (last is not None and last not in _DAYS):
-        raise _wrong(text)
-    start = _DAYS.index(first)
-    length = (_DAYS.index(last) - start) % 7 if last else 0
-    return frozenset((start + ahead) % 7 for ahead in range(length + 1))
-
-
-def _minutes(clock: str, text: str) -> int:
-    match = _CLOCK.fullmatch(clock)
-    if match is None or (match[1] == "24" and match[2] != "00"):
-        raise _wrong(text)
-    return int(match[1]) * 60 + int(match[2])
 
 
 def _wrong(text: str) -> UsageError:

@@ -42,10 +42,13 @@ class StopSignal:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.reason: Reason | None = None
+        self.heard = False
+        """Whether a signal came, whatever the reason."""
         self._clock = clock
         self._deadline: float | None = None
         self._cause: StoppedError | None = None
         self._advice = ""
+        self._why = ""
         self._earlier: dict[int, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
 
     def __enter__(self) -> Self:
@@ -70,13 +73,22 @@ class StopSignal:
             self._cause = cause
             self.reason = reason
 
-    def at(self, deadline: float | None, advice: str = "") -> None:
+    def at(self, deadline: float | None, advice: str = "", *, why: str = "") -> None:
         """Ask for a stop at a moment (seconds since the epoch); None takes the deadline away.
 
-        `advice`, translated, is what the error of that stop says: when work goes on.
+        Both are translated sentences for the error of that stop: `advice` says when work goes on, `why` whose hour has
+        come.
         """
         self._deadline = deadline
         self._advice = advice
+        self._why = why
+
+    @property
+    def why(self) -> str:
+        """The sentence that says what ended the run, if not somebody who knows: a link that was lost, an hour."""
+        if self._cause is not None:
+            return self._cause.message
+        return self._why if self.reason is Reason.WINDOW else ""
 
     def renew(self) -> None:
         """Forget that a window closed: the next one is open."""
@@ -101,6 +113,9 @@ class StopSignal:
             return type(self._cause)(self._cause.message, advice=self._cause.advice, public=self._cause.public)
         if self.reason is Reason.KEYBOARD:
             return InterruptedByUserError(_("Interrupted. Nothing is lost; run the same command again to go on."))
+        if self.why:
+            told = _("{why} Nothing is lost; run the same command again to go on.").format(why=self.why)
+            return StoppedError(told, advice=self._advice)
         return StoppedError(
             _("Stopped. Nothing is lost; run the same command again to go on."),
             advice=self._advice if self.reason is Reason.WINDOW else "",
@@ -115,6 +130,7 @@ class StopSignal:
             self.raise_if_requested()
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self.heard = True
         if number == signal.SIGINT and self.reason is Reason.KEYBOARD:
             raise KeyboardInterrupt
         self.request(Reason.KEYBOARD if number == signal.SIGINT else Reason.SIGNAL)

@@ -1,0 +1,100 @@
+"""What `copy` says at its end: what is home, what is not, and where it lies."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from repatria.cli.output import FINDING_WORDS, Output
+from repatria.cli.quantity import number_text, quantity_text, size_text
+from repatria.i18n import _, ngettext
+from repatria.progress import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from repatria.migrate.copy import CopyResult
+    from repatria.model import Finding, FindingKind
+
+
+def show_result(out: Output, dataset: str, result: "CopyResult", latest_uri: str | None) -> None:
+    """Show what was copied and what was not; the last line of stdout is the URI of the latest bundle."""
+    _show_findings(out, dataset, result.findings)
+    uri = result.uri or latest_uri
+    out.record(
+        "copied",
+        dataset=dataset,
+        bundle=result.uri,
+        objects=result.objects,
+        bytes=result.bytes,
+        volumes=result.volumes,
+        before={"objects": result.before.objects, "bytes": result.before.bytes, "volumes": result.before.volumes},
+        gone=result.gone,
+        unchanged=result.unchanged,
+    )
+    if result.uri is None:
+        out.text(_nothing_new(result))
+    else:
+        out.say(_what_was_copied(result))
+    if uri is not None:
+        out.text(uri)
+    out.summary(bundle=uri, next=f"repatria verify {dataset}" if uri else None)
+
+
+def _show_findings(out: Output, dataset: str, findings: "Sequence[Finding]") -> None:
+    """Name what was not copied; where no names may stand, say how many objects for each reason, and what names them."""
+    nameless: Counter[tuple[FindingKind, str]] = Counter()
+    for found in findings:
+        if found.path and not out.names:
+            nameless[found.kind, found.detail] += 1
+        else:
+            out.finding(found, stored=False)
+    for (kind, detail), count in nameless.items():
+        out.say(
+            ngettext(
+                "{kind}: {count} object of the source. {detail}",
+                "{kind}: {count} objects of the source. {detail}",
+                count,
+            )
+            .format(kind=_(FINDING_WORDS[kind]), count=number_text(count), detail=detail)
+            .rstrip()
+        )
+    if nameless:
+        out.say(
+            _(
+                "Their names are not written here, as they may be patients' names. This tries them again and names each"
+                " that fails: repatria copy {dataset} on a terminal, or with --json"
+            ).format(dataset=dataset)
+        )
+
+
+def _nothing_new(result: "CopyResult") -> str:
+    if not result.unchanged:
+        return _("Nothing new: the source holds nothing that can be copied.")
+    known = quantity_text(result.unchanged, Unit.OBJECTS)
+    return _("Nothing new: {objects}, as the latest bundle has them.").format(objects=known)
+
+
+def _what_was_copied(result: "CopyResult") -> str:
+    whole, before = result.bundle, result.before
+    sentence = ngettext(
+        "Copied {objects} ({size}) in {count} volume, proven at the target.",
+        "Copied {objects} ({size}) in {count} volumes, each proven at the target.",
+        whole.volumes,
+    ).format(
+        objects=quantity_text(whole.objects, Unit.OBJECTS),
+        size=size_text(whole.bytes),
+        count=number_text(whole.volumes),
+    )
+    if before.volumes:
+        sentence += " " + ngettext(
+            "Of that, {objects} ({size}) in {count} volume had arrived before.",
+            "Of that, {objects} ({size}) in {count} volumes had arrived before.",
+            before.volumes,
+        ).format(
+            objects=quantity_text(before.objects, Unit.OBJECTS),
+            size=size_text(before.bytes),
+            count=number_text(before.volumes),
+        )
+    if result.gone:
+        gone = quantity_text(result.gone, Unit.OBJECTS)
+        sentence += " " + _("Gone from the source since: {objects}.").format(objects=gone)
+    return sentence
