@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from distributed.security import Security
+
 from repatria.work.cluster_address import ClusterAddress
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +38,15 @@ class DaskWorker:
         """End it as a power cut would."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Have it do nothing, its connections open, until the block ends."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
 
 @dataclass(slots=True)
@@ -107,6 +118,25 @@ def dask_cluster(
         yield DaskCluster(folder, ClusterAddress(host, int(listening_port)), log, process, scheme, environment)
     finally:
         _end(process)
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Make a CA with one certificate, and return Dask's settings that name them for everybody."""
+    made = Security.temporary()
+    files = {}
+    for name, content in (("ca", made.tls_ca_file), ("cert", made.tls_client_cert), ("key", made.tls_client_key)):
+        files[name] = str(folder / name)
+        Path(files[name]).write_text(content)
+    return {"distributed.comm.tls.ca-file": files["ca"]} | {
+        f"distributed.comm.tls.{role}.{name}": files[name]
+        for role in ("scheduler", "worker", "client")
+        for name in ("cert", "key")
+    }
+
+
+def as_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return Dask's settings as variables."""
+    return {f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": value for name, value in settings.items()}
 
 
 class Relay:

@@ -148,7 +148,8 @@ class DatasetMaker:
         if finished:
             statement = self.before_signing(made.statement(entries, first))
             files = closing_files(statement, payload, tag_files, self.signer)
-            writer.finish(files)
+            for path, content in files.items():
+                writer.put(path, content)
             digest = hashlib.sha256(files[layout.STATEMENT]).hexdigest()
             self.previous = Previous(bundle=bundle_id, sha256=digest)
             self.bundles.append(bundle_id)
@@ -191,13 +192,14 @@ class _Made:
                 described.append(volume_row(builder.number, sealed))
                 payload.append(PayloadFile(layout.volume_path(builder.number), len(sealed.data), sealed.sha256))
             sealed = self.maker.seal(self._index(number, shard, described, last=shard is shards[-1]), recipients)
-            self.writer.put_index(number, sealed)
+            self.writer.put(layout.index_path(number), sealed.data)
             payload.append(PayloadFile(layout.index_path(number), len(sealed.data), sealed.sha256))
             entries.append(index_entry(number, shard, sealed))
             checkpoint = self._checkpoint(entries, first).encode()
             signature = self.maker.signer.sign(checkpoint)
-            self.writer.put_checkpoint(number, checkpoint, signature)
             path = layout.checkpoint_path(number)
+            self.writer.put(path, checkpoint)
+            self.writer.put(layout.signature_path(path), signature.encode())
             tag_files[path] = hashlib.sha256(checkpoint).digest()
             tag_files[layout.signature_path(path)] = hashlib.sha256(signature.encode()).digest()
         return payload, entries, tag_files

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from repatria.bundle import layout
-from repatria.bundle.closing import closing_files
+from repatria.bundle.closing import CLOSING_ORDER, closing_files
 from repatria.bundle.errors import AlteredError, MalformedError
 from repatria.bundle.files import BundleFolder
 from repatria.bundle.statement import NAMESPACE, Replaces, Statement, Totals, parse_statement
@@ -130,6 +130,7 @@ def test_a_new_statement_whose_signature_still_lies_aside_is_signed(maker: Datas
         signing_key(folder, second.replace(b"age1new", b"age1bad"), old_signature)
 
 
-def test_closing_files_sign_what_replaces(first: bytes, maker: DatasetMaker) -> None:
+def test_closing_files_come_in_their_order_and_sign_what_replaces(first: bytes, maker: DatasetMaker) -> None:
     files = closing_files(parse_statement(follow(first)), [], {}, maker.signer)
+    assert tuple(files) == CLOSING_ORDER
     assert parse_statement(files[layout.STATEMENT]).replaces is not None

@@ -8,6 +8,7 @@ from typing import Self
 
 from repatria.bundle.chain import Chain
 from repatria.bundle.rows import DocumentRow, PageRow
+from repatria.bundle.statement import DatasetFacts, SourceFacts
 from repatria.crypt.identity import Identity, generate, parse_identity
 from repatria.crypt.sshsig import Signer
 from repatria.ocr.batch import Wishes
@@ -15,7 +16,7 @@ from repatria.ocr.digitise import Desk, DigitiseResult, digitise
 from repatria.ocr.intake import scan_folders
 from repatria.store.base import Store
 from repatria.store.registry import open_store
-from repatria.work.bundling import BundleRun, DatasetFacts, SourceFacts
+from repatria.work.bundling import BundleRun
 from repatria.work.patience import Patience
 from repatria.work.signing import choose_signer
 from repatria.work.state import StateFolder

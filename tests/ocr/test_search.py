@@ -17,6 +17,7 @@ from repatria.ocr.show import Form, Reference, find_page
 from repatria.ocr.snippet import snippet
 from repatria.ocr.words import PageText
 from repatria.store.memory import MemoryStore
+from repatria.work.sealed_rows import VolumeContent
 from tests.ocr.archives import Archive
 from tests.ocr.making import word
 
@@ -38,14 +39,14 @@ def page_of(number: int, text: str) -> PageText:
 def add_bundle(archive: Archive, documents: Mapping[str, Sequence[str]]) -> None:
     """Make a bundle with documents: cote -> texts of its pages."""
     with archive.run() as run:
-        volume = run.volume()
+        volume = run.volumes.volume()
         rows, members, found, pages = [], [], [], []
         for cote, texts in documents.items():
             number = run.next_document_number()
             data = f"\f{number}".join(texts).encode()
             told = Object(f"originals/{cote}-{number}.txt", len(data), 0, version=str(number))
             original = run.next_object_number()
-            volume.begin(told, run.member_name(told.path, original), number=original)
+            volume.begin(told, run.volumes.member_name(told.path, original), number=original)
             volume.write(data)
             members.append(volume.end())
             rows.append(object_row(told, original, data))
@@ -67,7 +68,7 @@ def add_bundle(archive: Archive, documents: Mapping[str, Sequence[str]]) -> None
                 )
             )
             pages += [page_row(number, page_of(place, text), ("fra",)) for place, text in enumerate(texts, 1)]
-        run.store(volume, rows, members, documents=found, pages=pages, last=True)
+        run.volumes.store(volume, VolumeContent(rows, members, found, pages), last=True)
         assert run.finish() is not None
 
 

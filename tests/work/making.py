@@ -20,6 +20,7 @@ from repatria.verify.report import Verdict
 from repatria.verify.trust import Trust
 from repatria.work.bundling import BundleRun
 from repatria.work.patience import Patience
+from repatria.work.sealed_rows import VolumeContent
 from repatria.work.state import StateFolder
 
 MIB = 1 << 20
@@ -76,16 +77,16 @@ def told(path: str, data: bytes) -> Object:
 
 def store_all(run: BundleRun, objects: Sequence[tuple[Object, bytes]], *, last: bool = True) -> int:
     """Store whole objects in one volume."""
-    volume = run.volume()
+    volume = run.volumes.volume()
     rows, members = [], []
     for each, data in objects:
         number = run.next_object_number()
-        volume.begin(each, run.member_name(each.path, number), number=number)
+        volume.begin(each, run.volumes.member_name(each.path, number), number=number)
         volume.write(data)
         members.append(volume.end())
         digest = hashlib.sha256(data).digest()
         rows.append(ObjectRow.of(each, number=number, source="", sha256=digest, salt=os.urandom(16)))
-    return run.store(volume, rows, members, last=last)
+    return run.volumes.store(volume, VolumeContent(rows, members), last=last)
 
 
 def read_chain(target: Store, bundle: str | None = None) -> dict[str, bytes]:

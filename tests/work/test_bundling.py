@@ -22,6 +22,7 @@ from repatria.work import publishing
 from repatria.work.bundling import BundleRun
 from repatria.work.journal import Journal
 from repatria.work.parts import ObjectPart
+from repatria.work.sealed_rows import VolumeContent
 from tests.work.making import IDENTITY, PowerCutError, Site, read_chain, store_all, told, verify
 
 NOISE = random.Random(20260105)  # noqa: S311 -- the same bytes every time, not a secret
@@ -36,35 +37,36 @@ def site(tmp_path: Path) -> Site:
 def store_parts(run: BundleRun, whole: Object, data: bytes, *, parts: int, stop_after: int | None = None) -> None:
     """Store an object in parts of equal length, one in each volume."""
     number = run.next_object_number()
-    name = run.member_name(whole.path, number)
+    name = run.volumes.member_name(whole.path, number)
     length = len(data) // parts
     for part in range(1, (stop_after or parts) + 1):
         start, end = (part - 1) * length, part * length
-        volume = run.volume()
+        volume = run.volumes.volume()
         volume.begin(whole, name, number=number, length=length, part=part, start=start)
         volume.write(data[start:end])
         kept = ObjectPart(number, whole.path, run.catalogue.fingerprint(whole), name, part, end, None)
         rows = [object_row(whole, data, number)] if part == parts else []
-        run.store(volume, rows, [volume.end()], part=None if rows else kept)
+        run.volumes.store(volume, VolumeContent(rows, [volume.end()]), part=None if rows else kept)
 
 
 def store_numbered(run: BundleRun, each: Object, data: bytes, number: int, **documents: Any) -> None:
     """Store one whole object, with documents."""
-    volume = run.volume()
-    volume.begin(each, run.member_name(each.path, number), number=number)
+    volume = run.volumes.volume()
+    volume.begin(each, run.volumes.member_name(each.path, number), number=number)
     volume.write(data)
-    run.store(volume, [object_row(each, data, number)], [volume.end()], **documents)
+    run.volumes.store(volume, VolumeContent([object_row(each, data, number)], [volume.end()], **documents))
 
 
 def store_together(run: BundleRun, objects: list[tuple[Object, bytes, int]]) -> None:
     """Store whole objects in one volume."""
-    volume = run.volume()
+    volume = run.volumes.volume()
     members = []
     for each, data, number in objects:
-        volume.begin(each, run.member_name(each.path, number), number=number)
+        volume.begin(each, run.volumes.member_name(each.path, number), number=number)
         volume.write(data)
         members.append(volume.end())
-    run.store(volume, [object_row(each, data, number) for each, data, number in objects], members)
+    rows = [object_row(each, data, number) for each, data, number in objects]
+    run.volumes.store(volume, VolumeContent(rows, members))
 
 
 def object_row(each: Object, data: bytes, number: int) -> ObjectRow:
@@ -375,8 +377,8 @@ def test_an_object_in_parts_is_sent_again_if_any_of_its_volumes_vanishes(site: S
         assert run.known("big") is None
         assert run.known("a") is not None
         again = run.next_object_number()
-        assert run.member_name("big", again) != "big", "parts that stay keep their names"
-        run.forget(again)
+        assert run.volumes.member_name("big", again) != "big", "parts that stay keep their names"
+        run.volumes.forget(again)
     files = {"big": data, "a": b"1"}
     assert site.make(files) is not None
     assert site.read() == files
@@ -390,7 +392,7 @@ def test_an_object_whose_earlier_part_vanishes_is_not_gone_on_with(site: Site) -
         lost = f"d/{run.bundle_id}/data/vol-000001.tar.age"
     site.target.delete(lost)
     with site.open() as run:
-        assert run.part_of("big", run.catalogue.fingerprint(whole)) is None
+        assert run.volumes.part_of("big", run.catalogue.fingerprint(whole)) is None
 
 
 def test_a_document_is_made_again_if_an_earlier_volume_of_it_vanishes(site: Site) -> None:
@@ -556,17 +558,17 @@ def test_parts_are_kept_and_gone_on_with(site: Site) -> None:
     whole = told("big", b"x" * 3000)
     with site.open() as run:
         number = run.next_object_number()
-        name = run.member_name("big", number)
-        volume = run.volume()
+        name = run.volumes.member_name("big", number)
+        volume = run.volumes.volume()
         volume.begin(whole, name, number=number, length=1024, part=1)
         volume.write(b"x" * 1024)
         part = ObjectPart(number, "big", run.catalogue.fingerprint(whole), name, 1, 1024, b"\x01" * 40)
-        run.store(volume, [], [volume.end()], part=part)
+        run.volumes.store(volume, VolumeContent((), [volume.end()]), part=part)
     with site.open() as run:
-        assert run.part_of("big", run.catalogue.fingerprint(whole)) == part
-        assert run.part_of("big", run.catalogue.fingerprint(told("big", b"y"))) is None
-        run.forget(number)
-        assert run.part_of("big", run.catalogue.fingerprint(whole)) is None
+        assert run.volumes.part_of("big", run.catalogue.fingerprint(whole)) == part
+        assert run.volumes.part_of("big", run.catalogue.fingerprint(told("big", b"y"))) is None
+        run.volumes.forget(number)
+        assert run.volumes.part_of("big", run.catalogue.fingerprint(whole)) is None
 
 
 def test_no_name_and_no_content_is_ever_in_the_state_folder(site: Site) -> None:
@@ -601,7 +603,7 @@ def test_rows_are_forgotten_once_their_index_is_published(site: Site) -> None:
 
 def test_what_happens_before_the_first_volume_leaves_no_trace_at_the_target(site: Site) -> None:
     with site.open() as run:
-        run.drop(run.volume())
+        run.volumes.drop(run.volumes.volume())
         assert run.finish() is None
     assert list(site.target.list()) == []
 

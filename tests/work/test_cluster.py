@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import signal
 import sys
 import time
@@ -12,17 +13,19 @@ from pathlib import Path
 
 import dask
 import pytest
-from distributed.security import Security
 
+from repatria import __version__
 from repatria.errors import StoppedError, UsageError
 from repatria.work.cluster import Cluster, WorkersLostError, open_cluster
 from repatria.work.cluster_address import ClusterAddress, exposed, parse_address
+from repatria.work.cluster_asking import Asking
+from repatria.work.cluster_post import AbandonedError
 from repatria.work.cluster_setup import require_dask
-from repatria.work.cluster_talk import AbandonedError, Asking, Talk
+from repatria.work.cluster_talk import Talk
 from repatria.work.cluster_worker import Outfit, WorkerFacts
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
-from tests.cluster import DaskCluster, Relay, dask_cluster
+from tests.cluster import ROOT, DaskCluster, Relay, as_environment, certificates, dask_cluster
 
 FACTS = WorkerFacts("tcp://10.0.0.7:40001", "1.2", spills=False, has_nanny=False, equipment="tesseract 5.3.0")
 
@@ -130,7 +133,7 @@ def test_anything_else_is_refused(text: str) -> None:
         (replace(FACTS, version="1.1"), "runs Repatria 1.1, this machine 1.2"),
         (replace(FACTS, has_nanny=True), "runs under a nanny"),
         (replace(FACTS, spills=True), "may write what it holds to its disk, in the clear"),
-        (replace(FACTS, equipment=""), "cannot do this work: it has no tesseract 5.3.0"),
+        (replace(FACTS, equipment="", lack="Nothing reads ara."), "tcp://10.0.0.7:40001: Nothing reads ara."),
         (replace(FACTS, equipment="tesseract 4.1"), "has tesseract 4.1, this machine tesseract 5.3.0"),
     ],
 )
@@ -257,7 +260,7 @@ def test_a_unit_that_says_nothing_for_longer_than_patience_lasts_is_given_up(sch
 def test_a_scheduler_that_is_frozen_is_waited_for_no_longer_than_patience_lasts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("repatria.work.cluster.SECONDS_TO_ANSWER", 0.5)
+    monkeypatch.setattr("repatria.work.cluster_scheduler.SECONDS_TO_ANSWER", 0.5)
     with (
         dask_cluster(tmp_path) as frozen,
         frozen.working(1),
@@ -310,19 +313,9 @@ def test_a_worker_that_dies_while_it_is_looked_at_is_done_without(scheduler: Das
 
 
 def test_with_certificates_all_goes_over_tls_and_a_lost_scheduler_stops_the_run_resumably(tmp_path: Path) -> None:
-    made = Security.temporary()
-    files = {}
-    for name, content in (("ca", made.tls_ca_file), ("cert", made.tls_client_cert), ("key", made.tls_client_key)):
-        files[name] = str(tmp_path / name)
-        Path(files[name]).write_text(content)
-    settings = {"distributed.comm.tls.ca-file": files["ca"]} | {
-        f"distributed.comm.tls.{role}.{name}": files[name]
-        for role in ("scheduler", "worker", "client")
-        for name in ("cert", "key")
-    }
-    environment = {f"DASK_{name.upper().replace('.', '__')}": file for name, file in settings.items()}
+    settings = certificates(tmp_path)
     with (
-        dask_cluster(tmp_path, scheme="tls", environment=environment) as scheduler,
+        dask_cluster(tmp_path, scheme="tls", environment=as_environment(settings)) as scheduler,
         dask.config.set(settings),
         scheduler.working(1),
         opened(scheduler) as cluster,
@@ -332,3 +325,80 @@ def test_with_certificates_all_goes_over_tls_and_a_lost_scheduler_stops_the_run_
         with pytest.raises(StoppedError, match="no longer answers") as stopped:
             cluster.call(double, 21)
     assert stopped.value.code == 8
+
+
+def test_certificates_that_do_not_fit_are_told_and_what_to_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repatria.work.cluster_contact.SECONDS_TO_ANSWER", 1.0)
+    settings = certificates(tmp_path)
+    (tmp_path / "other").mkdir()
+    with dask_cluster(tmp_path, scheme="tls", environment=as_environment(settings)) as scheduler:
+        with pytest.raises(UsageError, match="does not answer as a Dask scheduler") as refused, opened(scheduler):
+            pass
+        assert "name certificates in this machine's Dask configuration, too" in refused.value.advice
+        with (
+            dask.config.set(certificates(tmp_path / "other")),
+            pytest.raises(UsageError, match="does not answer as a Dask scheduler") as refused,
+            opened(scheduler),
+        ):
+            pass
+        assert "certificates of the same CA" in refused.value.advice
+        (tmp_path / "key").unlink()
+        with (
+            dask.config.set(settings),
+            pytest.raises(UsageError, match=r"cannot be used \(No such file or directory\)") as refused,
+            opened(scheduler),
+        ):
+            pass
+        assert "ca-file, client.cert and client.key" in refused.value.advice
+        del settings["distributed.comm.tls.ca-file"]
+        with (
+            dask.config.set(settings),
+            pytest.raises(UsageError, match=r"cannot be used \(ca-file\)"),
+            opened(scheduler),
+        ):
+            pass
+
+
+def test_a_worker_that_hangs_at_the_first_contact_is_named(
+    scheduler: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("repatria.work.cluster_scheduler.SECONDS_TO_ANSWER", 0.5)
+    monkeypatch.setattr("repatria.work.cluster_contact._SECONDS_BETWEEN_LOOKS", 0.0)
+    with (
+        scheduler.working(1) as (worker,),
+        worker.frozen(),
+        pytest.raises(UsageError, match=r"The Dask worker tcp://127\S+ does not answer: it hangs"),
+        opened(scheduler),
+    ):
+        pass
+
+
+OTHER_VERSIONS = {
+    "that knows the question": "import repatria\nrepatria.__version__ = '0.0.9'\n",
+    "that does not": """
+import sys
+sys.modules["repatria.work.cluster_worker"] = None
+from importlib import metadata
+metadata.version = lambda name: "0.0.9"
+metadata.version.__module__, metadata.version.__qualname__ = "importlib.metadata", "version"
+""",
+}
+
+
+@pytest.mark.parametrize("change", OTHER_VERSIONS.values(), ids=OTHER_VERSIONS)
+def test_a_worker_of_another_version_is_refused_by_name_and_version(
+    change: str, scheduler: DaskCluster, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(change)
+    with (
+        scheduler.working(1, environment=[{"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}]),
+        pytest.raises(UsageError) as refused,
+        opened(scheduler),
+    ):
+        pass
+    assert re.search(
+        rf"The Dask worker tcp://127\S+ runs Repatria 0\.0\.9, this machine {__version__}", str(refused.value)
+    )
+    assert refused.value.advice.startswith("Start each worker with this very version of Repatria")

@@ -9,6 +9,17 @@ from repatria.bundle.readme import readme_text
 from repatria.bundle.statement import BOUND_FILES, NAMESPACE, Statement
 from repatria.crypt.sshsig import Signer
 
+CLOSING_ORDER = (
+    layout.BAGIT,
+    layout.BAG_INFO,
+    layout.README,
+    layout.MANIFEST,
+    layout.STATEMENT,
+    layout.STATEMENT_SIGNATURE,
+    layout.TAGMANIFEST,
+)
+"""The files that finish a bundle, as they are put; with the last one it is finished."""
+
 
 @dataclass(frozen=True, slots=True)
 class PayloadFile:
@@ -22,7 +33,7 @@ class PayloadFile:
 def closing_files(
     draft: Statement, payload: Iterable[PayloadFile], tag_files: Mapping[str, bytes], signer: Signer
 ) -> dict[str, bytes]:
-    """Return the files that `BundleWriter.finish` puts, in their order.
+    """Return the files that finish a bundle, in the order in which they are to be put (`CLOSING_ORDER`).
 
     `draft` is the statement with `files` empty; `tag_files` gives, by path within the bundle, the SHA-256 of every
     checkpoint and checkpoint's signature. The same input always gives the same bytes.

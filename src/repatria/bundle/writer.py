@@ -1,11 +1,11 @@
-"""Writes one bundle at the target, each file once and in the order of docs/formats/bundle.md.
+"""Writes the files of one bundle at the target, each of them once.
 
 Every put is idempotent: what is there already with the same bytes is success, with other bytes AlreadyExistsError.
 Neither deleting nor overwriting is ever asked of the store.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from repatria.bundle import layout
@@ -14,16 +14,6 @@ from repatria.errors import AlreadyExistsError, ChangedError, NotFoundError
 from repatria.store import failures
 from repatria.store.base import Buffer, Store
 
-WRITING_ORDER = (
-    layout.BAGIT,
-    layout.BAG_INFO,
-    layout.README,
-    layout.MANIFEST,
-    layout.STATEMENT,
-    layout.STATEMENT_SIGNATURE,
-    layout.TAGMANIFEST,
-)
-"""The files that finish a bundle; with the last one it is finished."""
 _PIECE = 4 << 20
 """Bytes handed to the store at a time: it looks between two of them whether the run is to stop."""
 _RANGE = 8 << 20
@@ -43,18 +33,8 @@ class BundleWriter:
         """Put a volume."""
         self._put(layout.volume_path(number), sealed.data, sealed.sha256)
 
-    def put_index(self, number: int, sealed: Sealed) -> None:
-        """Put an index."""
-        self._put(layout.index_path(number), sealed.data, sealed.sha256)
-
-    def put_checkpoint(self, number: int, document: bytes, signature: str) -> None:
-        """Put the checkpoint of index `number`, then its signature."""
-        path = layout.checkpoint_path(number)
-        self.put(path, document)
-        self.put(layout.signature_path(path), signature.encode())
-
-    def put(self, path: str, data: bytes) -> None:
-        """Put one small file at `path` within the bundle."""
+    def put(self, path: str, data: Buffer) -> None:
+        """Put a file at `path` within the bundle."""
         self._put(path, data, hashlib.sha256(data).digest())
 
     def read_back(self, path: str, sha256: bytes, size: int) -> bool:
@@ -74,16 +54,6 @@ class BundleWriter:
             return self._store.stat(self._folder + path).size
         except NotFoundError:
             return None
-
-    def finish(self, files: Mapping[str, bytes]) -> None:
-        """Put the files that finish the bundle (`closing.closing_files`), in their order.
-
-        Going on after an interruption needs the very same bytes: keep `files` before the first call.
-        """
-        if set(files) != set(WRITING_ORDER):
-            raise ValueError("these are not the files that finish a bundle")
-        for path in WRITING_ORDER:
-            self.put(path, files[path])
 
     def _chunks(self, path: str, size: int) -> Iterator[bytes]:
         """Yield the bytes of a file, one range read ahead; ChangedError if it has another size."""

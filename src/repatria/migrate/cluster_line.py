@@ -13,7 +13,7 @@ from repatria.migrate.fetching import Fetcher
 from repatria.migrate.filling import Outcome
 from repatria.migrate.line import OpenWay
 from repatria.migrate.plan import Slice
-from repatria.work.bundling import BundleRun
+from repatria.work.bundle_volumes import BundleVolumes
 from repatria.work.cluster import Cluster, open_cluster
 from repatria.work.cluster_address import ClusterAddress
 from repatria.work.cluster_worker import Outfit
@@ -28,15 +28,15 @@ _ENOUGH_SLICES = 8_192
 _GLANCE = 0.2
 
 
-def site_of(manifest: Manifest, run: BundleRun, patience: Patience) -> Site:
+def site_of(manifest: Manifest, volumes: BundleVolumes, patience: Patience) -> Site:
     """Return what workers have to know of a copy."""
     return Site(
         sources=manifest.sources,
         target=manifest.target,
         dataset=manifest.id,
-        bundle=run.bundle_id,
-        recipients=run.recipients,
-        volume_size=run.volume_size,
+        bundle=volumes.bundle_id,
+        recipients=volumes.recipients,
+        volume_size=volumes.volume_size,
         patience=patience.seconds,
         language=i18n.language(),
     )
@@ -46,7 +46,9 @@ def site_of(manifest: Manifest, run: BundleRun, patience: Patience) -> Site:
 def cluster_way(address: ClusterAddress, manifest: Manifest, patience: Patience) -> Iterator[OpenWay]:
     """Open a cluster whose workers bring volumes; UsageError if there is none that can."""
     with open_cluster(address, Outfit("", _nothing), patience) as cluster:
-        yield lambda run, fetcher, turn: ClusterLine(run, fetcher, turn, cluster, site_of(manifest, run, patience))
+        yield lambda volumes, fetcher, turn: ClusterLine(
+            volumes, fetcher, turn, cluster, site_of(manifest, volumes, patience)
+        )
 
 
 def _nothing() -> str:
@@ -58,12 +60,12 @@ class ClusterLine:
     """Slices in, proven volumes out, as `Line` does it; for one thread. End it, and close it in any case."""
 
     def __init__(
-        self, run: BundleRun, fetcher: Fetcher, turn: Callable[[], bool], cluster: Cluster, site: Site
+        self, volumes: BundleVolumes, fetcher: Fetcher, turn: Callable[[], bool], cluster: Cluster, site: Site
     ) -> None:
         """Begin a line. `turn` is called a few times a second; it returns whether it had anything to do."""
         self._turn = turn
         self._most = _PER_SLOT * cluster.threads
-        self._shared = Shared(run, fetcher, cluster, site)
+        self._shared = Shared(volumes, fetcher, cluster, site)
         self._unit: list[list[Slice]] = []
         self._slices = 0
         self._volumes_sent = 0

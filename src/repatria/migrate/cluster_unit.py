@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -11,15 +11,11 @@ from traceback import extract_tb
 from typing import Any
 
 from repatria import i18n
-from repatria.bundle.rows import MemberRow, ObjectRow
 from repatria.bundle.volume import VolumeBuilder
 from repatria.bundle.writer import BundleWriter
-from repatria.crypt.payload import sealed_size
 from repatria.crypt.recipient import parse_recipient
-from repatria.crypt.sealing import Sealing
 from repatria.errors import RefusedError, RepatriaError, Role
 from repatria.i18n import _
-from repatria.memory import Pool
 from repatria.migrate.errand import Errand, MayGoOn, MayPut, News, Put, Site, Stop, WasPut, WhatToBring
 from repatria.migrate.fetching import Fetcher
 from repatria.migrate.line import Line
@@ -27,14 +23,16 @@ from repatria.model import Object
 from repatria.progress import Silent
 from repatria.source.objects import open_source
 from repatria.store.registry import open_store
-from repatria.work.bundling import ROOM_FOR_HEADS, ObjectPart
-from repatria.work.cluster_talk import AbandonedError, Asking
+from repatria.work.cluster_asking import Asking
+from repatria.work.cluster_post import AbandonedError
 from repatria.work.pace import Throttle
+from repatria.work.parts import ObjectPart
 from repatria.work.patience import Patience
 from repatria.work.sealed_rows import VolumeContent
 from repatria.work.sending import SealedVolume, is_kept
 from repatria.work.stop import Reason, StopSignal
 from repatria.work.stoppable import StoppableStore
+from repatria.work.volume_memory import VolumeMemory
 
 _SECONDS_BETWEEN_NEWS = 1.0
 _LAST_SECONDS = 8.0
@@ -139,8 +137,7 @@ class _Bringing:
         self._stop = fetcher.patience.stop
         self._writer = writer
         self._watcher = watcher
-        self._recipients = tuple(parse_recipient(text) for text in site.recipients)
-        self._buffers = Pool(sealed_size(site.volume_size) + ROOM_FOR_HEADS)
+        self._memory = VolumeMemory(site.volume_size, [parse_recipient(text) for text in site.recipients])
         self._places = iter([place for place, _slices in errand.volumes])
         self._parts = {part.path: part for part in errand.parts}
         self._given_up: list[int] = []
@@ -171,27 +168,13 @@ class _Bringing:
 
     def volume(self) -> VolumeBuilder:
         """Return an empty volume that bears its place in the errand for a number."""
-        into = self._buffers.take()
-        return VolumeBuilder(
-            next(self._places),
-            self.volume_size,
-            memory=self._buffers.take(),
-            begin_sealing=lambda payload: Sealing(payload, self._recipients, into),
-        )
+        return self._memory.volume(next(self._places))
 
     def seal(
-        self,
-        volume: VolumeBuilder,
-        objects: Sequence[ObjectRow],
-        members: Sequence[MemberRow],
-        *,
-        last: bool = False,
-        part: ObjectPart | None = None,
+        self, volume: VolumeBuilder, content: VolumeContent, *, last: bool = False, part: ObjectPart | None = None
     ) -> SealedVolume:
         """Seal a volume."""
-        sealed = volume.seal(last=last)
-        self._buffers.give(volume.memory)
-        return SealedVolume.of(volume.number, sealed, VolumeContent(objects, members), part)
+        return self._memory.seal(volume, content, last=last, part=part)
 
     def send(self, volume: SealedVolume) -> int:
         """Ask for the volume's number, put it and read it back, under as many numbers as it takes."""
@@ -201,7 +184,7 @@ class _Bringing:
             number = answer.number
             kept = is_kept(self._writer, self._fetcher.patience, number, sealed)
             answer = self._ask(partial(WasPut, kept))
-        self._buffers.give(sealed.memory)
+        self._memory.sent(volume)
         return number
 
     def drop(self, volume: VolumeBuilder) -> None:

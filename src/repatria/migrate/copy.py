@@ -188,7 +188,7 @@ class _Copying:
         self._tell_total()
         begun = self._volumes.planned - self._volumes.before
         planned = (Planned(each.object, 0, each.object.path) for each in waiting)
-        self._volumes.ahead = begun + volume_count(planned, self._run.volume_size)
+        self._volumes.ahead = begun + volume_count(planned, self._run.volumes.volume_size)
 
     def _tell_total(self) -> None:
         """Show what this run has to bring: what earlier ones brought was not done at its speed."""
@@ -225,7 +225,7 @@ class _Copying:
         told = wanted.object
         if told.size < SMALLEST_CUT:
             return None
-        part = self._run.part_of(told.path, self._run.catalogue.fingerprint(told))
+        part = self._run.volumes.part_of(told.path, self._run.catalogue.fingerprint(told))
         if part is None:
             return None
         self._headway.before += part.end
@@ -234,7 +234,7 @@ class _Copying:
 
     def _new(self, told: Object, source: str, *, again: bool = False) -> Planned:
         number = self._run.next_object_number()
-        name = self._run.member_name(told.path, number, directory=told.kind is ObjectKind.DIRECTORY)
+        name = self._run.volumes.member_name(told.path, number, directory=told.kind is ObjectKind.DIRECTORY)
         return Planned(told, number, name, source, again=again)
 
     def _copy_again(self) -> None:
@@ -254,16 +254,16 @@ class _Copying:
 
     def _fill(self, planned: Iterator[Planned], open_way: OpenWay) -> None:
         """Cut objects into volumes, and bring these to the target."""
-        line = open_way(self._run, self._fetcher, lambda: self._turn(line))
+        line = open_way(self._run.volumes, self._fetcher, lambda: self._turn(line))
         try:
-            for piece in cut(planned, self._run.volume_size):
+            for piece in cut(planned, self._run.volumes.volume_size):
                 self._volumes.planned += piece.opens
                 line.place(piece)
             line.end(last=True)
         except TRANSIENT:  # the listing broke off; what was asked for did not
             line.end(last=False)
             self._turn(line)
-            self._run.forget_unsent()
+            self._run.volumes.forget_unsent()
             raise
         except BaseException:
             self._stop.request(Reason.FAILURE)

@@ -19,9 +19,11 @@ from repatria.migrate.etags import Etags
 from repatria.migrate.fetching import Fetcher
 from repatria.migrate.filling import Outcome
 from repatria.migrate.plan import Planned, Slice
-from repatria.work.bundling import BundleRun, ObjectPart
+from repatria.work.bundle_volumes import BundleVolumes
 from repatria.work.cluster import Cluster, WorkersLostError
-from repatria.work.cluster_talk import AbandonedError, Heard, Talk
+from repatria.work.cluster_post import AbandonedError
+from repatria.work.cluster_talk import Heard, Talk
+from repatria.work.parts import ObjectPart
 from repatria.work.sending import GoneError, VolumeFacts
 from repatria.work.stop import Reason
 
@@ -35,7 +37,7 @@ _IN_VAIN = 32
 class Shared:
     """What all errands of a copy share; from several threads."""
 
-    run: BundleRun
+    volumes: BundleVolumes
     fetcher: Fetcher
     cluster: Cluster
     site: Site
@@ -79,7 +81,7 @@ class Shared:
 
     def given_up(self, planned: Planned, worker: str) -> None:
         """Take in an object that a worker could not get; RefusedError (4) if it gets nothing at all."""
-        self.run.forget(planned.number)
+        self.volumes.forget(planned.number)
         with self._lock:
             self._given_up[worker] += 1
             if self._given_up[worker] == 1:
@@ -105,7 +107,7 @@ class Dialogue:
     def __init__(self, shared: Shared, volumes: Sequence[Sequence[Slice]], last: bool) -> None:
         """Begin nothing yet; `last`: the last of these volumes is the bundle's last."""
         self._shared = shared
-        self._run = shared.run
+        self._bundle = shared.volumes
         self._stop = shared.fetcher.patience.stop
         self._volumes = volumes
         self._last = last
@@ -199,7 +201,7 @@ class Dialogue:
         for piece in (piece for _place, slices in left for piece in slices):
             told, number = piece.planned.object, piece.planned.number
             if piece.start and number not in seen:
-                part = self._run.part_of(told.path, self._run.catalogue.fingerprint(told))
+                part = self._bundle.part_of(told.path, self._bundle.catalogue.fingerprint(told))
                 if part is not None:
                     yield part
             seen.add(number)
@@ -225,10 +227,10 @@ class Dialogue:
             raise _strange(worker)
         if part is not None:
             running = self._volumes[place][-1].planned.object
-            volume = replace(volume, part=replace(part, fingerprint=self._run.catalogue.fingerprint(running)))
+            volume = replace(volume, part=replace(part, fingerprint=self._bundle.catalogue.fingerprint(running)))
         self._ending = {row.number for row in volume.content.objects}
         try:
-            self._run.send_from_elsewhere(volume, lambda number: self._is_put(talk, number))
+            self._bundle.send_from_elsewhere(volume, lambda number: self._is_put(talk, number))
         except GoneError:
             return  # what asks next is another attempt
         finally:

@@ -18,6 +18,7 @@ from repatria.migrate.plan import Planned, Slice
 from repatria.migrate.volumes import Volumes
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.work.parts import ObjectPart
+from repatria.work.sealed_rows import VolumeContent
 from repatria.work.sending import SealedVolume
 
 _SALT_LENGTH = 16
@@ -83,10 +84,10 @@ class Filler:
     """Takes bytes in, in the order in which they were asked for; in one thread, `run`."""
 
     def __init__(
-        self, run: Volumes, fetcher: Fetcher, tell: Callable[[Outcome], None], drop: Callable[[Volume], None]
+        self, volumes: Volumes, fetcher: Fetcher, tell: Callable[[Outcome], None], drop: Callable[[Volume], None]
     ) -> None:
         """`tell` is told of objects that are given up, `drop` of volumes in which nothing is left."""
-        self._run = run
+        self._volumes = volumes
         self._fetcher = fetcher
         self._tell = tell
         self._drop = drop
@@ -117,11 +118,11 @@ class Filler:
                         if full.members:
                             yield self._sealed(full, last=item.last)
                         else:
-                            self._run.drop(full.builder)
+                            self._volumes.drop(full.builder)
                             self._drop(full)
         finally:
             if volume is not None:
-                self._run.drop(volume.builder)
+                self._volumes.drop(volume.builder)
 
     def _next(self) -> Item | None:
         while True:
@@ -181,7 +182,8 @@ class Filler:
             yield read
 
     def _sealed(self, volume: Volume, *, last: bool) -> Ready:
-        sealed = self._run.seal(volume.builder, volume.objects, volume.members, part=volume.part, last=last)
+        content = VolumeContent(volume.objects, volume.members)
+        sealed = self._volumes.seal(volume.builder, content, part=volume.part, last=last)
         size = sum(member.length for member in volume.members)
         return Ready(sealed, volume.unproven, Outcome(len(volume.objects), size, volumes=1))
 
@@ -199,7 +201,7 @@ class Filler:
     def _resumed(self, piece: Slice) -> Digest:
         """Go on with the digest of an object whose first parts are stored; read them again if no state was kept."""
         planned = piece.planned
-        kept = self._run.part_of(planned.object.path, self._run.catalogue.fingerprint(planned.object))
+        kept = self._volumes.part_of(planned.object.path, self._volumes.catalogue.fingerprint(planned.object))
         if kept is not None and kept.hash_state is not None:
             try:
                 return Digest(planned.object, in_parts=True, state=kept.hash_state)
@@ -232,7 +234,7 @@ class Filler:
         return ObjectPart(
             object=planned.number,
             path=planned.object.path,
-            fingerprint=self._run.catalogue.fingerprint(planned.object),
+            fingerprint=self._volumes.catalogue.fingerprint(planned.object),
             name=planned.name,
             part=piece.part,
             end=piece.start + piece.length,
@@ -242,7 +244,7 @@ class Filler:
     def _give_up(self, planned: Planned, error: StoreError) -> None:
         self.given_up.add(planned.number)
         self._digests.pop(planned.number, None)
-        self._run.forget(planned.number)
+        self._volumes.forget(planned.number)
         changed = isinstance(error, ChangedError | NotFoundError)
         if not planned.again and (changed or isinstance(error, WrongChecksumError)):
             self._tell(Outcome(again=[planned]))

@@ -20,7 +20,7 @@ from repatria.migrate.plan import Planned, Slice
 from repatria.migrate.unproven import Unproven
 from repatria.migrate.volumes import Volumes
 from repatria.model import Object
-from repatria.work.bundling import BundleRun
+from repatria.work.bundle_volumes import BundleVolumes
 
 RANGES_A_VOLUME = 8
 """No read asks for more than such a part of a volume: one that is slow would hold up all that waits for its proof."""
@@ -47,22 +47,24 @@ class Way(Protocol):
         """Wait a while for what is on its way to the target; what is not there then is settled by the next run."""
 
 
-OpenWay = Callable[[BundleRun, Fetcher, Callable[[], bool]], Way]
+OpenWay = Callable[[BundleVolumes, Fetcher, Callable[[], bool]], Way]
 """Opens a way; the last argument as `Line` has it."""
 
 
 class Line:
     """Slices in, proven volumes out; for one thread. End it, and close it in any case."""
 
-    def __init__(self, run: Volumes, fetcher: Fetcher, turn: Callable[[], bool]) -> None:
+    def __init__(self, volumes: Volumes, fetcher: Fetcher, turn: Callable[[], bool]) -> None:
         """Begin a line. `turn` is called a few times a second; it returns whether it had anything to do."""
-        self._run = run
+        self._volumes = volumes
         self._fetcher = fetcher
         self._turn = turn
         self._turned = time.monotonic()
-        self._unproven = Unproven(run.volume_size)
+        self._unproven = Unproven(volumes.volume_size)
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
-        self._filler = Filler(run, fetcher, self._outcomes.put, lambda volume: self._unproven.proven(volume.unproven))
+        self._filler = Filler(
+            volumes, fetcher, self._outcomes.put, lambda volume: self._unproven.proven(volume.unproven)
+        )
         self._ready: SimpleQueue[Ready | None] = SimpleQueue()
         self._volume: Volume | None = None
         self._together: dict[str, list[Read]] = {}
@@ -79,7 +81,7 @@ class Line:
         )
         self._account(place.row.offset - place.headers)
         self._filler.put(Member(piece, place))
-        at, most = 0, self._run.volume_size // RANGES_A_VOLUME
+        at, most = 0, self._volumes.volume_size // RANGES_A_VOLUME
         while at < piece.length:
             length = min(self._fetcher.range_size(planned.source), most, piece.length - at)
             self._account(length + REPLY_BYTES)
@@ -120,7 +122,7 @@ class Line:
     def _open_volume(self) -> None:
         if self._volume is not None:
             self._filler.put(Full(last=False))
-        self._volume = Volume(self._run.volume())
+        self._volume = Volume(self._volumes.volume())
         self._filler.put(self._volume)
 
     def _account(self, amount: int) -> None:
@@ -172,6 +174,6 @@ class Line:
 
     def _send(self) -> None:
         while (ready := self._ready.get()) is not None:
-            self._run.send(ready.volume)
+            self._volumes.send(ready.volume)
             self._outcomes.put(ready.outcome)
             self._unproven.proven(ready.unproven)

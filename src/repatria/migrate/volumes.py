@@ -1,12 +1,11 @@
 """What the line of bytes asks of a bundle in the making: the whole of it here, its stand-in on a cluster's worker."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from repatria.bundle.rows import MemberRow, ObjectRow
 from repatria.bundle.volume import VolumeBuilder
 from repatria.model import Object
-from repatria.work.bundling import ObjectPart
+from repatria.work.parts import ObjectPart
+from repatria.work.sealed_rows import VolumeContent
 from repatria.work.sending import SealedVolume
 
 
@@ -18,7 +17,7 @@ class Fingerprints(Protocol):
 
 
 class Volumes(Protocol):
-    """Makes volumes and brings them to the target; as `BundleRun` does, which says what each call means."""
+    """Makes volumes and brings them to the target; as `BundleVolumes` does, which says what each call means."""
 
     @property
     def volume_size(self) -> int:
@@ -32,13 +31,7 @@ class Volumes(Protocol):
         """Return an empty volume."""
 
     def seal(
-        self,
-        volume: VolumeBuilder,
-        objects: Sequence[ObjectRow],
-        members: Sequence[MemberRow],
-        *,
-        last: bool = False,
-        part: ObjectPart | None = None,
+        self, volume: VolumeBuilder, content: VolumeContent, *, last: bool = False, part: ObjectPart | None = None
     ) -> SealedVolume:
         """Seal a volume."""
 

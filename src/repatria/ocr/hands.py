@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from repatria import i18n
-from repatria.errors import UsageError
 from repatria.ocr.engine import EngineChoice
 from repatria.ocr.isolation import Children, Ending, IsolationError
 from repatria.ocr.memory import SharedBytes
@@ -167,8 +166,5 @@ def _children_here() -> Children:
 
 @functools.lru_cache(maxsize=8)
 def _engine_here(engine: EngineChoice) -> str:
-    """Return name and version of the engine as it is on this machine; empty if it, or a language, is missing."""
-    try:
-        return engine.here().version
-    except UsageError:
-        return ""
+    """Return name and version of the engine as it is on this machine; UsageError if it, or a language, is missing."""
+    return engine.here().version

@@ -18,6 +18,7 @@ from repatria.ocr.document_rows import document_row, page_row, withdrawn_row
 from repatria.ocr.intake import Shelf
 from repatria.ocr.reading import ReadDocument
 from repatria.work.bundling import BundleRun
+from repatria.work.sealed_rows import VolumeContent
 
 SAVE_AFTER = 20.0
 """Seconds after which finished documents go to the target though their volume has room: a power cut loses no more."""
@@ -87,7 +88,7 @@ class Shelving:
     ) -> None:
         self._sender.shutdown(wait=True)
         if self._volume is not None:
-            self._run.drop(self._volume)
+            self._run.volumes.drop(self._volume)
             self._volume = None
 
     def add(self, finished: Finished) -> int:
@@ -186,7 +187,7 @@ class Shelving:
     def _place(self, source: str, told: Object, data: bytes) -> int:
         """Put one object into volumes, cut where they end if it is large; return its number."""
         number = self._run.next_object_number()
-        self._write(told, self._run.member_name(told.path, number), number, data)
+        self._write(told, self._run.volumes.member_name(told.path, number), number, data)
         row = ObjectRow.of(
             told,
             number=number,
@@ -229,7 +230,7 @@ class Shelving:
 
     def _open_volume(self) -> VolumeBuilder:
         if self._volume is None:
-            self._volume = self._run.volume()
+            self._volume = self._run.volumes.volume()
             self._begun = self._clock()
         return self._volume
 
@@ -245,15 +246,8 @@ class Shelving:
     def _store(self, volume: VolumeBuilder, content: _Waiting, *, last: bool) -> None:
         # A scan that came again before its bundle was finished: a path has one row in a bundle.
         taken = [number for row in content.objects if (number := self._run.catalogue.taken(row.path)) is not None]
-        self._run.store(
-            volume,
-            content.objects,
-            content.members,
-            documents=content.documents,
-            pages=content.pages,
-            descriptions=content.descriptions,
-            last=last,
-        )
+        held = VolumeContent(content.objects, content.members, content.documents, content.pages, content.descriptions)
+        self._run.volumes.store(volume, held, last=last)
         buried = [known.number for path in content.burials if (known := self._run.known(path)) is not None]
         if taken or buried:
             self._run.bury_all([*taken, *buried])

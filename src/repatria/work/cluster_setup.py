@@ -8,7 +8,7 @@ from repatria.errors import UsageError
 from repatria.i18n import _
 from repatria.work.cluster_address import ClusterAddress
 
-SECONDS_TO_ANSWER = 10.0
+_SECONDS_TO_CONNECT = 10.0
 
 
 def require_dask() -> None:
@@ -25,16 +25,31 @@ def require_dask() -> None:
 def require_answer(address: ClusterAddress) -> None:
     """Fail at once where nothing listens; Dask itself would try again for as long as it may."""
     try:
-        socket.create_connection((address.host, address.port), timeout=SECONDS_TO_ANSWER).close()
+        socket.create_connection((address.host, address.port), timeout=_SECONDS_TO_CONNECT).close()
     except OSError as error:
         raise no_answer(address, error.strerror or type(error).__name__) from error
 
 
-def no_answer(address: ClusterAddress, reason: str) -> UsageError:
-    """Return the error of a scheduler that does not answer."""
+def no_answer(address: ClusterAddress, reason: str, *, secured: bool | None = None) -> UsageError:
+    """Return the error of a scheduler that does not answer.
+
+    `secured` tells how something that does listen there was spoken to, with TLS or without.
+    """
+    if secured is None:
+        advice = _("Start one with: dask scheduler. Without --workers, this machine does the work alone.")
+    elif secured:
+        advice = _(
+            "Something listens there. If it is a scheduler, it must speak TLS too, with certificates of the same CA as"
+            " those in this machine's Dask configuration (distributed.comm.tls)."
+        )
+    else:
+        advice = _(
+            "Something listens there. If it is a scheduler that speaks TLS, name certificates in this machine's Dask"
+            " configuration, too (distributed.comm.tls)."
+        )
     return UsageError(
         _("{address} does not answer as a Dask scheduler ({reason}).").format(address=address, reason=reason),
-        advice=_("Start one with: dask scheduler. Without --workers, this machine does the work alone."),
+        advice=advice,
     )
 
 
@@ -51,6 +66,26 @@ def is_tls_configured() -> bool:
     from distributed.security import Security
 
     return bool(Security().get_tls_config_for_role("client")["cert"])
+
+
+def require_certificates() -> None:
+    """Refuse certificates of Dask's configuration that cannot be read, or do not go together."""
+    from distributed.security import Security
+
+    configured = Security()
+    try:
+        usable = configured.get_connection_args("client")["ssl_context"] is not None
+        reason = "ca-file"  # without one there is no context
+    except (OSError, ValueError) as error:
+        usable, reason = False, (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+    if not usable:
+        raise UsageError(
+            _("The TLS certificates that Dask's configuration names cannot be used ({reason}).").format(reason=reason),
+            advice=_(
+                "distributed.comm.tls names three files that this user can read: ca-file, client.cert and client.key,"
+                " the key without a passphrase."
+            ),
+        )
 
 
 def quieten() -> None:

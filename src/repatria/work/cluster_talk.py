@@ -1,12 +1,7 @@
-"""A unit of work that asks back while it is at work: its worker and the machine that runs the command take turns.
+"""The side of a talk that runs the command: it hears what units of work ask while they are at work, and answers.
 
-The worker asks, the other side answers, through queues of Dask's scheduler: one for the questions of all units of a
-run, and one for the answers to each attempt at a unit. Should the worker die, Dask runs the unit again elsewhere, and
-what it asks then is another attempt's. What travels is pickled, so no name stands in a log or on a page of Dask's.
-
-A connection that breaks may take a question or an answer with it, and a request of which the scheduler does not know
-that it is in vain takes the next one. So questions are numbered, a worker asks again what is not answered, and this
-side answers what it hears twice as it did the first time.
+Should a worker die, Dask runs its unit again elsewhere, and what it asks then is another attempt's. What is heard twice
+is answered as it was the first time, since a connection that breaks may take an answer with it (`cluster_asking`).
 """
 
 import pickle
@@ -18,129 +13,25 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from repatria.work.cluster_post import (
+    LOOK_SECONDS,
+    PAUSE_SECONDS,
+    UNASKED,
+    AbandonedError,
+    Nobody,
+    queue_of_answers,
+    queue_of_questions,
+)
 
 if TYPE_CHECKING:
-    from distributed import Client, Queue, Worker
+    from distributed import Client
 
-Made = TypeVar("Made")
-
-_LOOK_SECONDS = 5.0
-"""How often a worker asks again, if anybody still wants its unit; and how long this side listens at a time. Dask logs
-each time that nothing came."""
-_ANSWER_SECONDS = 10.0
-"""How long a call may take, the listening included: a scheduler that is frozen breaks no connection."""
-_PAUSE_SECONDS = 1.0
-"""Between a connection that broke and the next one."""
 _GLANCE = 0.5
 """Seconds between two looks at what became of a unit that asks nothing."""
 _ENOUGH = b""
 """What ends the listening."""
-_UNASKED = 0
-"""The number of an answer that comes before its question, the next one; questions count from 1."""
-
-
-class AbandonedError(Exception):
-    """Nobody answers a worker: the run is over, or its unit is not wanted any more."""
-
-
-class _Hurried:
-    """A client of Dask's no call of which waits for ever: TimeoutError."""
-
-    def __init__(self, client: "Client") -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def sync(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Return what a coroutine returns."""
-        return self._client.sync(function, *arguments, callback_timeout=_ANSWER_SECONDS, **options)
-
-
-def _queue(name: str, client: "Client") -> "Queue":
-    from distributed import Queue
-
-    return Queue(name, client=_Hurried(client))
-
-
-@dataclass(frozen=True, slots=True)
-class _Nobody:
-    """The answer where nobody listens any more: Dask works a unit again whose result died with its worker."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Nothing:
-    """What stands for an answer until there is one."""
-
-
-class Asking:
-    """The worker's side of one attempt at a unit; asked by several threads, one question at a time."""
-
-    def __init__(self, inbox: str, token: str) -> None:
-        """Begin to ask, in the thread that works the unit: `inbox` names the run, `token` the unit."""
-        from distributed import get_client, get_worker
-
-        client = get_client()
-        self._worker = get_worker()
-        self.worker: str = self._worker.address
-        """Where this is at work."""
-        self._key = self._worker.get_current_task()
-        self.inbox = inbox
-        self._token = token
-        self._attempt = uuid.uuid4().hex
-        self._questions = _queue(inbox, client)
-        self._answers = _queue(f"{inbox}-{self._attempt}", client)
-        self._number = _UNASKED
-        self._lock = threading.Lock()
-
-    def ask(self, question: object) -> Any:
-        """Return the answer; AbandonedError if there is none."""
-        with self._lock:
-            self._number += 1
-            packed = pickle.dumps((self._token, self._attempt, self._number, question))
-            while _is_wanted(self._worker, self._key):
-                answer = self._answer_to(packed)
-                if isinstance(answer, _Nobody):
-                    break
-                if not isinstance(answer, _Nothing):
-                    return answer
-            raise AbandonedError
-
-    def close(self) -> None:
-        """Let the queues go."""
-        self._questions.close()
-        self._answers.close()
-
-    def _answer_to(self, packed: bytes) -> Any:
-        """Ask, once; earlier answers that come again are passed over."""
-        try:
-            self._questions.put(packed)
-            while True:
-                number, answer = pickle.loads(self._answers.get(timeout=_LOOK_SECONDS))  # noqa: S301 -- of this very cluster
-                if number in (_UNASKED, self._number):
-                    return answer
-        except TimeoutError:
-            pass
-        except (OSError, CancelledError):
-            time.sleep(_PAUSE_SECONDS)
-        return _Nothing()
-
-
-def _is_wanted(worker: "Worker", key: Any) -> bool:
-    """Tell whether a task that runs is wanted: Dask ends none that has begun, and notes what was cancelled."""
-    task = worker.state.tasks.get(key)
-    ends = worker.status.name in {"closing", "closed", "failed"}  # it has lost its scheduler, or is sent home
-    return not ends and task is not None and task.state != "cancelled"
-
-
-def worked_asking(function: Callable[[Any, Asking], Made], inbox: str, token: str, unit: object) -> Made:
-    """Work a unit that asks."""
-    asking = Asking(inbox, token)
-    try:
-        return function(unit, asking)
-    finally:
-        asking.close()
 
 
 def is_connected(client: "Client") -> bool:
@@ -184,7 +75,7 @@ class Inbox:
         self.name = f"repatria-{uuid.uuid4().hex}"
         self.is_deaf = False
         """Whether nothing is heard any more: the scheduler is lost."""
-        self._questions = _queue(self.name, client)
+        self._questions = queue_of_questions(self.name, client)
         self._units: dict[str, _Unit] = {}
         self._lock = threading.Lock()
         threading.Thread(target=self._listen, name="questions of workers", daemon=True).start()
@@ -205,7 +96,7 @@ class Inbox:
             unit = self._units.get(token)
             asked = unit.asked.get(attempt) if unit else None
             if asked is None or asked.answer is not None:
-                packed = pickle.dumps((_UNASKED, answer))
+                packed = pickle.dumps((UNASKED, answer))
             else:
                 asked.answer = packed = pickle.dumps((asked.number, answer))
         self._post(attempt, packed)
@@ -220,7 +111,7 @@ class Inbox:
     def _post(self, attempt: str, packed: bytes) -> None:
         if is_connected(self._client):
             with suppress(OSError, CancelledError):
-                answers = _queue(f"{self.name}-{attempt}", self._client)
+                answers = queue_of_answers(self.name, attempt, self._client)
                 answers.put(packed)
                 answers.close()
 
@@ -237,11 +128,11 @@ class Inbox:
     def _posted(self) -> bytes | None:
         """Return what comes in next; None if nothing came for a while, or a connection broke."""
         try:
-            posted: bytes = self._questions.get(timeout=_LOOK_SECONDS)
+            posted: bytes = self._questions.get(timeout=LOOK_SECONDS)
         except TimeoutError:
             return None
         except (OSError, CancelledError):
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
             return None
         return posted
 
@@ -254,7 +145,7 @@ class Inbox:
                 unit.heard.put(Heard(attempt, question))
                 return
         if unit is None:
-            self._post(attempt, pickle.dumps((number, _Nobody())))
+            self._post(attempt, pickle.dumps((number, Nobody())))
         elif known is not None and known.number == number and known.answer is not None:
             self._post(attempt, known.answer)
 

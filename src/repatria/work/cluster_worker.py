@@ -2,10 +2,11 @@
 
 import multiprocessing
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from repatria import __version__
+from repatria import __version__, i18n
+from repatria.errors import UsageError
 from repatria.i18n import _
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ class WorkerFacts:
     has_nanny: bool
     """Whether it runs under Dask's nanny, as a daemon that may have no children."""
     equipment: str
-    """What its units need beside Repatria, with its version; empty if that is missing."""
+    """What its units need beside Repatria, with its version."""
+    lack: str = ""
+    """In one sentence, what of that is missing; empty if nothing is."""
+    advice: str = ""
+    """What is to be installed there, then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,15 @@ class Outfit:
     equipment: str
     """As `WorkerFacts` tells of it."""
     look: Callable[[], str]
-    """Returns the equipment of the machine where it is called; an importable function, or a `partial` of one."""
+    """Returns the equipment of the machine where it is called, UsageError if it is missing there; an importable
+    function, or a `partial` of one."""
     version: str = __version__
+    language: str = field(default_factory=i18n.language)
+    """In which a worker says what it lacks."""
 
     def fits(self, facts: WorkerFacts) -> bool:
         """Tell whether a worker can take part."""
-        alike = facts.version == self.version and facts.equipment == self.equipment
-        return alike and not facts.spills and not facts.has_nanny
+        return not self.fault_of(facts)
 
     def fault_of(self, facts: WorkerFacts) -> str:
         """Return in one sentence why a worker cannot take part; empty if it can."""
@@ -59,14 +66,15 @@ class Outfit:
             fault = _(
                 "The Dask worker {worker} may write what it holds to its disk, in the clear, if memory runs short."
             )
-        elif self.equipment and not facts.equipment:
-            fault = _("The Dask worker {worker} cannot do this work: it has no {needed}.")
+        elif facts.lack:
+            fault = _("At the Dask worker {worker}: {message}")
         elif facts.equipment != self.equipment:
             fault = _("The Dask worker {worker} has {found}, this machine {needed}: they would not work alike.")
         else:
             return ""
         return fault.format(
             worker=facts.address,
+            message=facts.lack,
             theirs=facts.version,
             ours=self.version,
             found=facts.equipment,
@@ -97,13 +105,18 @@ class Unfit:
 
 def facts_of(outfit: Outfit, dask_worker: "Worker") -> WorkerFacts:
     """Tell what this worker is; Dask fills in `dask_worker`."""
-    return WorkerFacts(
+    facts = WorkerFacts(
         address=dask_worker.address,
         version=__version__,
         spills=not isinstance(dask_worker.data, dict),
         has_nanny=multiprocessing.current_process().daemon,
-        equipment=outfit.look(),
+        equipment="",
     )
+    i18n.use(outfit.language)
+    try:
+        return replace(facts, equipment=outfit.look())
+    except UsageError as error:
+        return replace(facts, lack=error.message, advice=error.advice)
 
 
 def as_given(value: Veiled) -> Veiled:

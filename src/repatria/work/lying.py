@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from repatria.bundle import layout
+from repatria.bundle.closing import CLOSING_ORDER
 from repatria.bundle.errors import BundleError
 from repatria.bundle.files import BundleFolder
 from repatria.bundle.statement import (
@@ -17,7 +18,7 @@ from repatria.bundle.statement import (
     parse_statement,
 )
 from repatria.bundle.succession import SIGNATURE_LIMIT
-from repatria.bundle.writer import WRITING_ORDER, BundleWriter
+from repatria.bundle.writer import BundleWriter
 from repatria.crypt import sshsig
 from repatria.crypt.sshsig import SigningKey
 from repatria.errors import CryptError, NotFoundError
@@ -42,7 +43,7 @@ class LyingBundle:
     @property
     def is_closed(self) -> bool:
         """Whether any file is there that is written only once everything in it has arrived."""
-        return not self.files.keys().isdisjoint(WRITING_ORDER)
+        return not self.files.keys().isdisjoint(CLOSING_ORDER)
 
     @property
     def bytes(self) -> int:

@@ -4,14 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repatria.bundle.reader import Bundle
+from repatria.bundle.writer import BundleWriter
 from repatria.crypt.recipient import Recipient
 from repatria.progress import Progress
 from repatria.store.base import Store
 from repatria.work.beginning import Beginning
 from repatria.work.chain_memory import ChainMemory, recipient_texts
 from repatria.work.following import follow_rewrapping
+from repatria.work.patience import Patience
 from repatria.work.recipients import RecipientChange
-from repatria.work.settling import Head, head_at_target, require_head
+from repatria.work.settling import (
+    Head,
+    head_at_target,
+    is_lost,
+    list_payload,
+    missing_volumes,
+    require_head,
+    settle_sent,
+)
 from repatria.work.state import Remembered
 from repatria.work.unfinished import Unfinished
 
@@ -59,3 +69,14 @@ def judge_recipients(
         raise change.refusal()
     if change is not None:
         progress.say(change.announcement())
+
+
+def is_there_still(unfinished: Unfinished, target: Store, writer: BundleWriter, patience: Patience) -> bool:
+    """Tell whether the unfinished bundle can be gone on with; then each of its volumes is proven, or given up."""
+    listed = list_payload(target, writer.dataset_id, writer.bundle_id)
+    if is_lost(unfinished, listed):
+        return False
+    for volume in missing_volumes(unfinished, listed):
+        unfinished.give_up(volume.number)
+    settle_sent(unfinished, writer, patience)
+    return True

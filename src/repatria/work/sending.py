@@ -11,6 +11,7 @@ from repatria.bundle.writer import BundleWriter
 from repatria.crypt.seal import Sealed
 from repatria.errors import AlreadyExistsError, RefusedError
 from repatria.i18n import _
+from repatria.work.beginning import Beginning
 from repatria.work.numbering import Numbering
 from repatria.work.parts import ObjectPart
 from repatria.work.patience import Patience
@@ -66,6 +67,7 @@ class SealedVolume:
 class Sender:
     """Brings volumes of one bundle to the target; from several threads."""
 
+    beginning: Beginning
     unfinished: Unfinished
     numbering: Numbering
     patience: Patience
@@ -77,6 +79,7 @@ class Sender:
         are, for files are written once: the volume goes under another number. GoneError from `put` gives the number up
         and is passed on.
         """
+        self.unfinished.begin(self.beginning)
         for _attempt in range(TRIES):
             number = volume.row.number
             free = asdict(self.numbering.free())
