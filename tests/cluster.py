@@ -121,7 +121,8 @@ def dask_cluster(
 
 
 def certificates(folder: Path) -> dict[str, str]:
-    """Make a CA with one certificate, and return Dask's settings that name them for everybody."""
+    """Make a CA with one certificate in a new folder, and return Dask's settings that name them for everybody."""
+    folder.mkdir()
     made = Security.temporary()
     files = {}
     for name, content in (("ca", made.tls_ca_file), ("cert", made.tls_client_cert), ("key", made.tls_client_key)):

@@ -11,17 +11,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
+import dask
 import pytest
 
 from repatria.manifest import load_manifest
+from repatria.migrate import pacing
 from repatria.migrate.errand import Site
 from repatria.migrate.unproven import MOST_VOLUMES
 from repatria.store.registry import open_store
 from tests.cli.making import code
-from tests.cluster import ROOT, DaskCluster, dask_cluster
+from tests.cluster import ROOT, DaskCluster, as_environment, certificates, dask_cluster
 from tests.migrate.making import noise
 from tests.servers import ACCESS_KEY, SECRET_KEY, Server
 from tests.store.meddling import Answer, Asked, Meddler, error
@@ -198,6 +201,48 @@ def test_a_stop_waits_for_volumes_on_their_way_and_frees_workers_for_the_next_ru
     assert bytes_read_again(abroad) <= MOST_VOLUMES * MIB
 
 
+def test_a_window_that_closes_ends_the_copy_and_a_plain_one_goes_on_from_several_sources_sftp_among_them(
+    cluster: DaskCluster,
+    abroad: Meddler,
+    sshd: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sshd_place = sshd.new_place()
+    for name, value in sshd.env.items():
+        monkeypatch.setenv(name, value)
+    papers = open_store(sshd_place)
+    for path, data in FILES.items():
+        papers.put(path, [data] if data else [], len(data))
+    papers.close()
+    manifest = tmp_path / "d.toml"
+    first = f'[[source]]\nname = "papiers"\nuri = "{sshd_place}"\n[[source]]\nname = "scanner"\n'
+    manifest.write_text(manifest.read_text().replace("[[source]]\n", f'timezone = "UTC"\n{first}'))
+    monkeypatch.setattr(pacing, "SECONDS_BETWEEN_LOOKS", 0.0)
+
+    def close_window() -> None:
+        hours = [datetime.now(UTC) + timedelta(hours=ahead) for ahead in (2, 3)]
+        changed = tmp_path / "changed"
+        changed.write_text(f'{manifest.read_text()}window = "{hours[0]:%H:%M}-{hours[1]:%H:%M}"\n')
+        changed.rename(manifest)
+
+    slowly(abroad, 0.02)
+    with cluster.working(2):
+        closing = when_volumes_are_there(tmp_path, 16, close_window)
+        assert code("copy", "d.toml", "--workers", str(cluster.address)) == 8
+        closing.join()
+    told = " ".join(capsys.readouterr().err.split())
+    assert re.search(r"\d+ of \d+ volumes are safe at the target", told)
+    assert "The window opens on" in told
+    assert 16 <= len(list(tmp_path.glob("vault/d/*/data/vol-*"))) < 2 * sum(map(len, FILES.values())) // MIB
+    assert code("copy", "d.toml", "--window", "Mon-Sun", "-q") == 0
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    scanned = {f"scanner/{path}": data for path, data in {**FILES, **GONE}.items()}
+    assert restored(tmp_path / "home") == {f"papiers/{path}": data for path, data in FILES.items()} | scanned
+    assert bytes_read_again(abroad) <= 2 * MOST_VOLUMES * MIB
+
+
 def test_a_scheduler_that_dies_ends_the_run_resumably(
     abroad: Meddler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,6 +258,48 @@ def test_a_scheduler_that_dies_ends_the_run_resumably(
     assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
     assert restored(tmp_path / "home") == {**FILES, **GONE}
     assert bytes_read_again(abroad) <= 2 * MOST_VOLUMES * MIB
+
+
+def test_workers_that_are_all_gone_are_waited_for_as_long_as_a_lost_link(
+    cluster: DaskCluster, abroad: Meddler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (tmp_path / "d.toml").open("a") as manifest:
+        manifest.write('patience = "2s"\n')
+    slowly(abroad, 0.02)
+    with cluster.working(2) as workers:
+
+        def kill_all() -> None:
+            for worker in workers:
+                worker.kill()
+
+        killing = when_volumes_are_there(tmp_path, 4, kill_all)
+        assert code("copy", "d.toml", "--workers", str(cluster.address)) == 8
+        killing.join()
+    told = " ".join(capsys.readouterr().err.split())
+    in_vain = rf"{cluster.address} has no workers\. It was waited for in vain\."
+    assert re.search(rf"{in_vain}|Worker after worker of the cluster ended at the same volumes\.", told)
+    assert "volumes are safe at the target" in told
+    assert code("copy", "d.toml", "-q") == 0
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    assert restored(tmp_path / "home") == {**FILES, **GONE}
+
+
+def test_a_worker_that_hangs_for_a_while_goes_on_where_it_was(
+    cluster: DaskCluster, abroad: Meddler, tmp_path: Path
+) -> None:
+    slowly(abroad, 0.02)
+    with cluster.working(2) as workers, ExitStack() as hanging:
+
+        def freeze() -> None:
+            hanging.enter_context(workers[0].frozen())
+            when_volumes_are_there(tmp_path, 12, hanging.close).join()
+
+        freezing = when_volumes_are_there(tmp_path, 4, freeze)
+        assert code("copy", "d.toml", "--workers", str(cluster.address), "-q") == 0
+        freezing.join()
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    assert restored(tmp_path / "home") == {**FILES, **GONE}
+    assert bytes_read_again(abroad) == 0
 
 
 def test_a_worker_that_sees_another_place_or_may_not_read_is_named(
@@ -288,3 +375,18 @@ def test_what_a_worker_is_told_holds_no_secret(abroad: Meddler, tmp_path: Path) 
     packed = pickle.dumps(site)
     assert abroad.endpoint.encode() in packed
     assert not [secret for secret in (ACCESS_KEY, SECRET_KEY) if secret.encode() in packed]
+
+
+def test_a_copy_by_a_cluster_whose_certificates_dask_s_configuration_names_goes_over_tls(
+    abroad: Meddler, tmp_path: Path
+) -> None:
+    settings = certificates(tmp_path / "tls")
+    with (
+        dask_cluster(tmp_path, scheme="tls", environment=as_environment(settings)) as secured,
+        secured.working(2) as workers,
+        dask.config.set(settings),
+    ):
+        assert code("copy", "d.toml", "--workers", str(secured.address), "-q") == 0
+        assert "tls://127.0.0.1:" in workers[0].log.read_text()
+    assert restored(tmp_path / "home") == {**FILES, **GONE}
+    assert abroad.asked

@@ -313,7 +313,7 @@ def test_a_worker_that_dies_while_it_is_looked_at_is_done_without(scheduler: Das
 
 
 def test_with_certificates_all_goes_over_tls_and_a_lost_scheduler_stops_the_run_resumably(tmp_path: Path) -> None:
-    settings = certificates(tmp_path)
+    settings = certificates(tmp_path / "tls")
     with (
         dask_cluster(tmp_path, scheme="tls", environment=as_environment(settings)) as scheduler,
         dask.config.set(settings),
@@ -331,8 +331,7 @@ def test_certificates_that_do_not_fit_are_told_and_what_to_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("repatria.work.cluster_contact.SECONDS_TO_ANSWER", 1.0)
-    settings = certificates(tmp_path)
-    (tmp_path / "other").mkdir()
+    settings = certificates(tmp_path / "tls")
     with dask_cluster(tmp_path, scheme="tls", environment=as_environment(settings)) as scheduler:
         with pytest.raises(UsageError, match="does not answer as a Dask scheduler") as refused, opened(scheduler):
             pass
@@ -344,7 +343,7 @@ def test_certificates_that_do_not_fit_are_told_and_what_to_name(
         ):
             pass
         assert "certificates of the same CA" in refused.value.advice
-        (tmp_path / "key").unlink()
+        (tmp_path / "tls" / "key").unlink()
         with (
             dask.config.set(settings),
             pytest.raises(UsageError, match=r"cannot be used \(No such file or directory\)") as refused,
