@@ -54,6 +54,27 @@ def test_a_signer_is_made_once_and_named(capsys: pytest.CaptureFixture[str]) -> 
     assert "ssh-ed25519" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("wrong", ["source", "target"])
+def test_a_wrong_profile_leaves_no_signing_key(
+    site: Path, wrong: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(site))
+    folder = {"source": "abroad", "target": "vault"}[wrong]
+    bucket = 's3://b/x"\nendpoint = "http://127.0.0.1:9"\nprofile = "nobody'
+    (site / "d.toml").write_text(MANIFEST.replace(folder, bucket))
+    assert code("copy", "d.toml") == 2
+    assert "There is no AWS profile named nobody" in capsys.readouterr().err
+    assert not list((site / "state").rglob("signer*"))
+    assert not list((site / "state").rglob("journal*"))
+
+
+@pytest.mark.parametrize("text", ["0", "1001", "100000"])
+@pytest.mark.usefixtures("site")
+def test_how_many_workers_there_may_be_is_said(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("copy", "d.toml", "--workers", text) == 2
+    assert "Give a number from 1 to 1,000" in capsys.readouterr().err
+
+
 def test_findings_are_code_1_and_their_names_only_where_they_may_be(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

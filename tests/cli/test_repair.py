@@ -62,6 +62,58 @@ def test_with_a_key_only_what_lies_in_the_damaged_volume_is_sent_again(
     assert code("verify", f"d@{newest}", "--only", "--deep", "-i", "key", "-q") == 0
 
 
+def test_after_a_repair_it_is_said_that_the_dataset_is_whole(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rot(volume(site, 2))
+    first = next(iter(site.glob("vault/d/2*"))).name
+    assert code("verify", "d") == 1
+    assert f"repatria copy d --repair d@{first}" in capsys.readouterr().err
+    repaired(capsys, "-i", "key")
+    latest = max(site.glob("vault/d/2*")).name
+    assert code("verify", "d") == 1, "a damaged bundle is never intact"
+    said = capsys.readouterr().err
+    assert f"d as it stands is whole all the same: what the source still had of {first} was sent again" in said
+    assert f"repatria verify d@{latest} --only" in said
+    assert code("verify", f"d@{first}") == 1
+    assert "is whole" not in capsys.readouterr().err, "without the bundles that it was sent into, nobody can tell"
+    assert code("verify", f"d@{latest}", "--only", "-q") == 0
+
+
+def test_what_rots_after_a_repair_is_to_be_repaired_again(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rot(volume(site, 2))
+    first = next(iter(site.glob("vault/d/2*"))).name
+    repaired(capsys, "-i", "key")
+    rot(next(site.glob(f"vault/d/{first}/data/vol-000003.tar.age")))
+    for time in range(2):
+        assert code("verify", "d") == 1
+        said = capsys.readouterr().err
+        assert "is whole" not in said
+        assert f"repatria copy d --repair d@{first}" in said, time
+    assert code("copy", "d.toml", "--repair", f"d@{first}", "-i", "key", "-q") == 0
+    capsys.readouterr()
+    assert code("verify", "d") == 1
+    assert "d as it stands is whole all the same" in capsys.readouterr().err
+    assert restored(site, "whole") == FILES
+
+
+def test_a_repair_without_a_key_covers_what_rots_later(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rot(volume(site, 2))
+    first = next(iter(site.glob("vault/d/2*"))).name
+    repaired(capsys)
+    rot(next(site.glob(f"vault/d/{first}/data/vol-000003.tar.age")))
+    assert code("verify", "d") == 1
+    assert "d as it stands is whole all the same" in capsys.readouterr().err
+    assert restored(site, "whole") == FILES
+    rot(next(site.glob(f"vault/d/{first}/data/index-0001.db.age")))
+    assert code("verify", "d") == 1
+    said = capsys.readouterr().err
+    assert "is whole" not in said, "without the index the chain cannot be read"
+    assert "An index is damaged" in said
+    assert f"What still stands of {first} was sent again" in said
+    latest = max(site.glob("vault/d/2*")).name
+    assert code("restore", "d", "no", "-i", "key", "-q") == 6
+    assert code("restore", f"d@{latest}", "alone", "--only", "-i", "key", "-q") == 0
+
+
 def test_without_a_key_the_whole_bundle_counts(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     volume(site, 3).unlink()
     write(site / "abroad", {"later": b"later"})

@@ -49,6 +49,32 @@ def shown(columns: list[Column], *rows: tuple[str, ...]) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
 
 
+def piped(columns: list[Column], *rows: tuple[str, ...]) -> list[str]:
+    pipe = io.StringIO()
+    with Output(stdout=pipe).table("t", columns) as table:
+        for row in rows:
+            table.add(row)
+    return pipe.getvalue().splitlines()
+
+
+def test_a_piped_table_has_a_line_for_each_row_as_long_as_it_is_not_too_wide() -> None:
+    columns = [Column("a", "Bundle"), Column("b", "Work", wraps=True), Column("c", "Next")]
+    assert piped(columns, (BUNDLE, "interrupted, 12 volumes safe at the target (768.0 MiB)", "repatria copy d")) == [
+        "Bundle                   Work                                                    Next",
+        f"{BUNDLE}  interrupted, 12 volumes safe at the target (768.0 MiB)  repatria copy d",
+    ]
+
+
+def test_sentences_alone_are_broken_in_a_piped_table() -> None:
+    columns = [Column("a", "Bundle"), Column("b", "Work", wraps=True), Column("c", "Path")]
+    path = "dossier/" * 12
+    lines = piped(columns, (BUNDLE, "one word after the other " * 10, path))
+    assert max(map(len, lines)) <= len(BUNDLE) + 2 + 32 + 2 + len(path)
+    assert lines[1].startswith(f"{BUNDLE}  one word after the other one")
+    assert lines[1].endswith(path)
+    assert all(line.startswith(" " * len(BUNDLE)) for line in lines[2:])
+
+
 def test_ids_and_dates_of_a_table_stand_in_one_piece() -> None:
     columns = [Column("a", "Bundle"), Column("b", "Finished"), Column("c", "Work", wraps=True)]
     table = shown(columns, (BUNDLE, "2026-11-22 06:03:59", "interrupted, 12 volumes safe at the target"))

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from repatria.errors import RefusedError, Role, UsageError
+from repatria.errors import RefusedError, Role, StoppedError, UsageError
 from repatria.migrate.inventory import SAMPLES_OF_A_SUFFIX, take_inventory
 from repatria.migrate.object_table import object_table
 from repatria.migrate.signs import Sensitivity
 from repatria.migrate.survey import known_work, survey
 from repatria.model import Object
 from repatria.work.state import StateFolder
+from repatria.work.stop import Reason, StopSignal
 from tests.migrate.making import Job, Watched, folder_source, noise, write
 from tests.work.making import MIB
 
@@ -129,6 +130,35 @@ def test_the_estimate_is_what_the_copy_then_needs(folder: Path, tmp_path: Path) 
     used = sum(each.size for each in job.target.list() if "/data/" in each.path)
     assert found.target_bytes <= used * 1.05
     assert used <= found.target_bytes + 120_000
+
+
+def test_a_survey_after_an_interruption_tells_what_arrived_and_plans_what_is_left(folder: Path, tmp_path: Path) -> None:
+    write(folder, {"z": noise(4 * MIB)})
+    source = Watched(folder_source(folder))
+    job = Job([source], tmp_path / "state", workers=1)
+
+    def stop_late(told: Object, at: int) -> None:
+        if told.path == "z" and at > 2.5 * MIB:
+            job.stop.request(Reason.SIGNAL)
+
+    source.before_chunk = stop_late
+    with pytest.raises(StoppedError):
+        job.run()
+    with known_work(StateFolder(tmp_path / "state"), "d") as known:
+        found = survey(job.sources, known, MIB)
+    assert found.arrived
+    assert (found.estimate.objects + found.arrived, found.unchanged) == (33, 0)
+    assert found.bytes_arrived + found.estimate.bytes == sum(
+        file.stat().st_size for file in folder.rglob("*") if file.is_file()
+    )
+    source.before_chunk = lambda told, at: None
+    job.stop, source.fetched = StopSignal(), 0
+    result = job.run()
+    assert (result.objects, result.volumes) == (found.estimate.objects, found.estimate.volumes)
+    assert source.fetched == found.estimate.bytes
+    with known_work(StateFolder(tmp_path / "state"), "d") as known:
+        found = survey(job.sources, known, MIB)
+    assert (found.estimate.objects, found.arrived, found.unchanged) == (0, 0, 33)
 
 
 def test_a_change_of_version_alone_is_a_change(folder: Path, tmp_path: Path) -> None:

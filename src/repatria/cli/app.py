@@ -21,6 +21,7 @@ GROUPS = (
     "doctor",
     "keys",
     "inventory",
+    "plan",
     "copy",
     "adopt",
     "status",

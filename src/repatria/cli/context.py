@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from repatria.crypt.identity import Identity
     from repatria.manifest import Manifest
     from repatria.settings import Settings
+    from repatria.source.base import ObjectSource
     from repatria.store.base import Store
 
 BUNDLE_ID = re.compile(r"\d{8}T\d{6}Z-[a-z2-7]{6}")
@@ -233,6 +235,18 @@ def open_target(manifest: "Manifest") -> "Store":
 
     target = manifest.target
     return open_store(target.uri, endpoint=target.endpoint, profile=target.profile, role=Role.TARGET)
+
+
+@contextmanager
+def opened_sources(manifest: "Manifest") -> "Iterator[Sequence[ObjectSource]]":
+    """Open the sources of a manifest, and close them in the end."""
+    from repatria.source.objects import open_sources
+
+    with ExitStack() as stack:
+        sources = open_sources(manifest)
+        for source in sources:
+            stack.callback(source.close)
+        yield sources
 
 
 def identities(option: "Sequence[Path] | None", settings: "Settings") -> "tuple[Identity, ...]":

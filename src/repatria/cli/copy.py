@@ -1,7 +1,7 @@
 """`copy`: bringing a dataset home."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -140,7 +140,7 @@ def _one_night(
     workers: Workers,
 ) -> "CopyResult":
     """Copy until all is done or the window closes, and show what was done."""
-    from repatria.cli.inventory import opened_sources
+    from repatria.cli.context import opened_sources
     from repatria.migrate.copy import copy_dataset
     from repatria.migrate.line import Line
 
@@ -192,8 +192,18 @@ def _opened_run(
         sources=source_facts(sources),
         volume_size=manifest.transfer.volume_size,
         patience=patience,
+        first_contact=lambda: _first_contact(sources),
     ) as run:
         yield run
+
+
+def _first_contact(sources: "Sequence[ObjectSource]") -> None:
+    """Raise what is lastingly wrong with a source: its credentials, its place; a link that is down may come back."""
+    from repatria.work.patience import TRANSIENT
+
+    for source in sources:
+        with suppress(*TRANSIENT):
+            next(iter(source.list()), None)
 
 
 def _await_window(out: Output, pacing: "Pacing", *, wait: bool) -> None:
@@ -233,7 +243,7 @@ def _may_go_on(stop: "StopSignal", wishes: "Wishes") -> bool:
 
 
 def _show_survey(out: Output, manifest: "Manifest", settings: "Settings") -> int:
-    from repatria.cli.inventory import show_plan, surveyed
+    from repatria.cli.plan import show_plan, surveyed
 
     show_plan(out, manifest, surveyed(out, manifest, settings))
     out.say(_("Nothing was written."))

@@ -1,9 +1,10 @@
 """What `verify` says and remembers of damaged files: how many, in which bundles, and what may bring them back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from repatria.bundle import layout
 from repatria.i18n import _
 from repatria.model import FindingKind
 
@@ -55,6 +56,13 @@ class Damage:
             for bundle, subjects in self.files.items()
             if self._is_covered(bundle, subjects)
         ]
+        if any(map(layout.INDEX.match, self._paths())):
+            told.append(
+                _(
+                    "An index is damaged, and `restore` of the chain stops there until it is back; bundles without"
+                    " damage open alone: repatria restore {dataset}@BUNDLE DEST --only -i FILE"
+                ).format(dataset=self.dataset)
+            )
         if self.to_repair:
             told.append(
                 _(
@@ -65,16 +73,19 @@ class Damage:
 
     def _is_covered(self, bundle: str, subjects: Sequence[str]) -> bool:
         """Return whether all that still stood in damaged files was sent again."""
-        from repatria.bundle import layout
-
         repaired = self.repaired.get(bundle)
         if repaired is None:
             return False
         paths = [subject.removeprefix(f"{bundle}/") for subject in subjects]
-        volumes = [int(match[1]) for path in paths if (match := layout.VOLUME.match(path))]
-        others = [path for path in paths if not layout.VOLUME.match(path)]
-        of_payload = all(path.startswith(layout.PAYLOAD_FOLDER) for path in others)
-        return repaired.covers(volumes) and of_payload and (not others or repaired.volumes is None)
+        if repaired.volumes is None:
+            return all(path.startswith(layout.PAYLOAD_FOLDER) for path in paths)
+        matches = [layout.VOLUME.match(path) for path in paths]
+        return all(matches) and repaired.covers([int(match[1]) for match in matches if match])
+
+    def _paths(self) -> Iterator[str]:
+        """Yield what is damaged, by path within its bundle."""
+        for bundle, subjects in self.files.items():
+            yield from (subject.removeprefix(f"{bundle}/") for subject in subjects)
 
     def _is_made_good(self) -> bool:
         """Return whether nothing else is wrong, every file was read, and all that was sent again is among it."""
@@ -83,6 +94,7 @@ class Damage:
         return (
             bool(damaged)
             and not self.to_repair
+            and all(map(layout.VOLUME.match, self._paths()))
             and all(self.repaired[bundle].into <= seen for bundle in damaged)
             and sum(map(len, damaged.values())) == self.findings
             and all(each.files_read >= each.files for each in self.results)

@@ -54,9 +54,11 @@ def dataset_checks(manifest: "Manifest", settings: "Settings") -> Iterator[Check
     yield _signer(manifest, settings)
     for source in manifest.sources:
         yield _source(source)
-    yield from _target(manifest)
-    yield from _chain(manifest, settings)
-    yield from _space(manifest, settings)
+    of_target = list(_target(manifest))
+    yield from of_target
+    if not any(check.state is State.PROBLEM for check in of_target):  # else the same would be told again
+        yield from _chain(manifest, settings)
+        yield from _space(manifest, settings)
     if manifest.archive:
         yield recognition_check(manifest.archive.ocr_lang, needed=True)
 

@@ -1,41 +1,26 @@
-"""`inventory` and `plan`: what is abroad, and what bringing it home takes."""
+"""`inventory`: what is abroad, of which kinds, and how sensitive."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from repatria.cli.frame import command
 from repatria.cli.output import Column, Output
-from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
 from repatria.errors import UsageError
-from repatria.i18n import _, ngettext
+from repatria.i18n import _
 
 if TYPE_CHECKING:
     from repatria.manifest import Manifest
     from repatria.migrate.inventory import Inventory, Kind
     from repatria.migrate.object_table import ObjectTable
-    from repatria.migrate.plan import Schedule
-    from repatria.migrate.survey import Survey
-    from repatria.settings import Settings
-    from repatria.source.base import ObjectSource
-
-
-_OF_UNFINISHED = {"arrived", "bytes_arrived"}
-"""Rows of a plan that stand there only when a bundle was interrupted."""
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    _register_inventory(app)
-    _register_plan(app)
+    """Add the command."""
 
-
-def _register_inventory(app: typer.Typer) -> None:
     @command(app, "inventory", help=_("Count what is at the source, and recognise what is sensitive."))
     def inventory(
         out: Output,
@@ -76,117 +61,10 @@ def _register_inventory(app: typer.Typer) -> None:
         out.summary(next=f"repatria plan {described[0].id}")
 
 
-def _register_plan(app: typer.Typer) -> None:
-    @command(app, "plan", help=_("Say how many volumes, bytes and nights the next copy takes."))
-    def plan(
-        out: Output,
-        manifest: ManifestArgument,
-        link: Annotated[
-            str | None, typer.Option("--link", metavar="RATE", help=_("How fast the link is: 20mbit."))
-        ] = None,
-        window: WindowOption = None,
-    ) -> None:
-        from repatria.cli.context import current_settings, find_manifest
-        from repatria.migrate.plan import schedule
-        from repatria.work.pace import parse_window
-
-        settings = current_settings()
-        described = find_manifest(manifest, settings)
-        speed = rate(link) or described.transfer.bandwidth
-        hours = parse_window(window or described.transfer.window, ZoneInfo(described.timezone))
-        found = surveyed(out, described, settings)
-        scheduled = schedule(found.estimate.bytes, speed, hours, datetime.now(UTC)) if speed else None
-        show_plan(out, described, found, scheduled)
-        out.summary(next=f"repatria copy {described.id}")
-
-
-@contextmanager
-def opened_sources(manifest: "Manifest") -> "Iterator[Sequence[ObjectSource]]":
-    """Open the sources of a manifest, and close them in the end."""
-    from repatria.source.objects import open_sources
-
-    with ExitStack() as stack:
-        sources = open_sources(manifest)
-        for source in sources:
-            stack.callback(source.close)
-        yield sources
-
-
-def surveyed(out: Output, manifest: "Manifest", settings: "Settings") -> "Survey":
-    """List a dataset's sources and plan the next copy."""
-    from repatria.cli.progress import shown_progress
-    from repatria.migrate.survey import known_work, survey
-    from repatria.work.state import StateFolder
-    from repatria.work.stop import StopSignal
-
-    with ExitStack() as stack:
-        sources = stack.enter_context(opened_sources(manifest))
-        known = stack.enter_context(known_work(StateFolder(settings.state), manifest.id))
-        stop = stack.enter_context(StopSignal())
-        progress = stack.enter_context(shown_progress(out))
-        return survey(sources, known, manifest.transfer.volume_size, progress=progress, stop=stop)
-
-
-def show_plan(out: Output, manifest: "Manifest", found: "Survey", scheduled: "Schedule | None" = None) -> None:
-    """Show what the next copy would do."""
-    from repatria.cli.quantity import duration_text, number_text, size_text
-
-    total = found.estimate
-    rows: list[tuple[str, str, str, object]] = [
-        ("objects", _("Objects to copy"), number_text(total.objects), total.objects),
-        ("unchanged", _("Unchanged since the last bundle"), number_text(found.unchanged), found.unchanged),
-        ("arrived", _("Arrived before, in the unfinished bundle"), number_text(found.arrived), found.arrived),
-        ("bytes_arrived", _("Their size, with parts of others"), size_text(found.bytes_arrived), found.bytes_arrived),
-        ("bytes", _("To read at the source"), size_text(total.bytes), total.bytes),
-        ("volumes", _("Volumes"), number_text(total.volumes), total.volumes),
-        ("target_bytes", _("Space needed at the target"), size_text(total.target_bytes), total.target_bytes),
-    ]
-    if scheduled is not None:
-        seconds = scheduled.transfer.total_seconds()
-        ends = scheduled.ends.astimezone(ZoneInfo(manifest.timezone))
-        rows += [
-            ("seconds", _("Time on the link"), duration_text(seconds), round(seconds)),
-            ("nights", _("Nights"), number_text(scheduled.nights), scheduled.nights),
-            ("ends", _("Ends, if begun now"), f"{ends:%Y-%m-%d %H:%M}", ends.isoformat(timespec="minutes")),
-        ]
-    out.record("plan", dataset=manifest.id, **{key: value for key, _title, _shown, value in rows})
-    if not out.json:
-        with out.table("plan", (Column("what", manifest.id), Column("value", "", justify="right"))) as table:
-            for key, title, shown, _value in rows:
-                if found.bytes_arrived or found.arrived or key not in _OF_UNFINISHED:
-                    table.add((title, shown))
-    if found.unsettled:
-        out.say(
-            ngettext(
-                "{count} volume of that may not have arrived: the copy looks, and sends it again if need be.",
-                "{count} volumes of that may not have arrived: the copy looks, and sends them again if need be.",
-                found.unsettled,
-            ).format(count=number_text(found.unsettled))
-        )
-    _warn_of_room(out, manifest, total.target_bytes)
-    if found.never_copied:
-        out.warn(_("Devices, sockets and pipes are never copied: {count}.").format(count=found.never_copied))
-
-
-def _warn_of_room(out: Output, manifest: "Manifest", needed: int) -> None:
-    """Warn if the target can tell how much room it has left, and that is too little."""
-    from repatria.cli.context import open_target
-    from repatria.cli.quantity import size_text
-    from repatria.store.room import room_at
-
-    with closing(open_target(manifest)) as target:
-        free = room_at(target)
-    if free is not None and free < needed:
-        out.warn(
-            _("The target has {free} free, and the copy needs {needed}: make room there first.").format(
-                free=size_text(free), needed=size_text(needed)
-            )
-        )
-
-
 def _inventories(
     out: Output, manifest: "Manifest", table: "ObjectTable | None", listing: Path | None
 ) -> "Iterator[Inventory]":
+    from repatria.cli.context import opened_sources
     from repatria.cli.progress import shown_progress
     from repatria.migrate.inventory import take_inventory
     from repatria.migrate.listed import listed_sources
@@ -212,7 +90,7 @@ def _show_inventories(out: Output, taken: "Sequence[tuple[Manifest, Inventory]]"
         Column("objects", _("Objects"), justify="right"),
         Column("bytes", _("Size"), justify="right"),
         Column("sensitivity", _("Sensitivity"), wraps=True),
-        Column("signs", _("Seen"), wraps=True),
+        Column("signs", _("Seen in the sample"), wraps=True),
     )
     with out.table("inventory", columns) as table:
         for manifest, found in taken:
@@ -236,6 +114,20 @@ def _show_inventories(out: Output, taken: "Sequence[tuple[Manifest, Inventory]]"
             if found.symlinks or found.empty_folders:
                 total = _("{count} with links and folders").format(count=total)
             table.add((name, _("in all"), total, size_text(found.bytes), _sensitivity(found.sensitivity), ""))
+    out.text(_of_sample([kind for _manifest, found in taken for kind in found.kinds.values()]))
+
+
+def _of_sample(kinds: "Sequence[Kind]") -> str:
+    """Return what the sample was that signs were seen in."""
+    from repatria.cli.quantity import number_text
+
+    sampled, objects = sum(kind.sampled for kind in kinds), sum(kind.objects for kind in kinds)
+    if not sampled:
+        return _("Nothing was read: kinds and sensitivity are told by names alone.")
+    return _(
+        "The sample: the beginnings of {sampled} of {objects} files. What was seen is counted in these alone, objects"
+        " and sizes in all."
+    ).format(sampled=number_text(sampled), objects=number_text(objects))
 
 
 def _fields(manifest: "Manifest", found: "Inventory") -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What commands that write bundles do around their work: log how it ended, open the bundle."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,35 +31,43 @@ def opened_run(  # noqa: PLR0913 -- a bundle is made of these
     sources: "Sequence[SourceFacts]",
     volume_size: int,
     patience: "Patience",
+    first_contact: Callable[[], None] = lambda: None,
 ) -> "Iterator[BundleRun]":
-    """Open the dataset's bundle in the making under a lease at the target; warn of what may be regretted."""
+    """Open the dataset's bundle in the making under a lease at the target; warn of what may be regretted.
+
+    A key that signs is made only once `first_contact` and the target raised nothing: a wrong manifest leaves none.
+    """
     from repatria.cli.context import ask_passphrase
     from repatria.work.bundling import BundleRun
     from repatria.work.lease import Lease
-    from repatria.work.signing import choose_signer
+    from repatria.work.signing import find_signer, make_signer
 
     try:
         if len(recipients) == 1:
             out.warn(
                 _("There is one recipient: if that key is lost, all is lost. Name a second, kept by someone else.")
             )
-        chosen = choose_signer(signer, state, ask_passphrase)
-        if chosen.made:
-            out.say(_("A key that signs was made: {file}. For those who verify:").format(file=chosen.file))
-            out.say(chosen.allowed_line, whole=True)
-        with (
-            Lease(target, facts.id, state, patience.stop),
-            BundleRun.open(
-                facts,
-                target,
-                recipients=recipients,
-                signer=chosen.signer,
-                state=state,
-                sources=sources,
-                volume_size=volume_size,
-                patience=patience,
-            ) as run,
-        ):
+        found = find_signer(signer, state, ask_passphrase)
+        if found is None:
+            first_contact()
+        with ExitStack() as stack:
+            stack.enter_context(Lease(target, facts.id, state, patience.stop))
+            chosen = found or make_signer(state)
+            if chosen.made:
+                out.say(_("A key that signs was made: {file}. For those who verify:").format(file=chosen.file))
+                out.say(chosen.allowed_line, whole=True)
+            run = stack.enter_context(
+                BundleRun.open(
+                    facts,
+                    target,
+                    recipients=recipients,
+                    signer=chosen.signer,
+                    state=state,
+                    sources=sources,
+                    volume_size=volume_size,
+                    patience=patience,
+                )
+            )
             for before, now in run.moved_sources:
                 out.warn(
                     _(

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 BETWEEN = 2
 """Spaces between two columns of a table."""
 UNBOUNDED = 4096
+WIDEST_PIPED = 120
+"""Columns of a table that no terminal shows, if its sentences can be broken to that: a mail, a pager, a report."""
+NARROWEST_SENTENCE = 32
+"""What a sentence is left there, however wide the rest."""
 _RULE = "─"
 
 
 def print_table(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> None:
     """Write rows in columns; one below the other on a terminal too narrow for the columns."""
     if not stream.isatty():
-        _print_columns(stream, columns, rows, width=UNBOUNDED, folded=False)
+        _print_piped(stream, columns, rows)
         return
     room, needed = columns_of(stream), _needed(columns, rows)
     if needed[-1] > room - sum(needed[:-1]):
@@ -29,6 +33,16 @@ def print_table(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Sequ
             _print_columns(stream, columns, rows, width=UNBOUNDED, folded=False, ruled=True)
         return
     _print_columns(stream, columns, rows, width=room, folded=True, ruled=True)
+
+
+def _print_piped(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> None:
+    whole = least = -BETWEEN
+    for place, column in enumerate(columns):
+        widest = max(len(column.title), *(len(row[place]) for row in rows))
+        whole += widest + BETWEEN
+        least += (min(widest, NARROWEST_SENTENCE) if column.wraps else widest) + BETWEEN
+    folded = whole > WIDEST_PIPED
+    _print_columns(stream, columns, rows, width=max(WIDEST_PIPED, least) if folded else UNBOUNDED, folded=folded)
 
 
 def _needed(columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> list[int]:
@@ -62,7 +76,7 @@ def _print_columns(
     widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
     whole = sum(max(widest, len(column.title)) + BETWEEN for widest, column in zip(widths, columns, strict=True))
     for column, widest in zip(columns, widths, strict=True):
-        title = _folded_title(column.title, widest) if folded and whole - BETWEEN > width else column.title
+        title = _folded_title(column.title, widest) if ruled and folded and whole - BETWEEN > width else column.title
         shown.add_column(title, justify=column.justify, overflow="fold", no_wrap=not (folded and column.wraps))
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))

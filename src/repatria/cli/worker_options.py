@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from repatria.cli.quantity import number_text
 from repatria.errors import UsageError
 from repatria.i18n import _
 
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from repatria.work.cluster_address import ClusterAddress
 
 
-_NUMBER = re.compile("[1-9][0-9]{0,4}")
+_MOST = 1_000
+"""Beyond it nothing is gained, and a service takes it for an attack."""
+_NUMBER = re.compile("[1-9][0-9]{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,14 @@ def workers_of(text: str | None) -> Workers:
 
     if text is None:
         return Workers()
-    if _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) and int(text) <= _MOST:
         return Workers(side_by_side=int(text))
     if not text.startswith("dask://"):
         raise UsageError(
             _("{text} is neither a number of workers nor a cluster.").format(text=text),
-            advice=_("Give a number from 1, such as 4, or the scheduler of a Dask cluster: dask://HOST:PORT."),
+            advice=_(
+                "Give a number from 1 to {most}, such as 4, or the scheduler of a Dask cluster: dask://HOST:PORT."
+            ).format(most=number_text(_MOST)),
         )
     address = parse_address(text)
     require_dask()

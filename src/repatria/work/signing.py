@@ -31,12 +31,20 @@ def choose_signer(named: Path | None, state: StateFolder, ask: Callable[[str], s
 
     `ask` gives the passphrase of an encrypted one. CryptError (6) if the file is missing, unsafe or stays locked.
     """
-    if named is not None:
-        return ChosenSigner(Signer.load(named, ask), named, made=False)
-    file = state.signer_path()
-    if file.exists():
-        return ChosenSigner(Signer.load(file, ask), file, made=False)
-    signer, here = Signer.generate(), Holder.here()
+    return find_signer(named, state, ask) or make_signer(state)
+
+
+def find_signer(named: Path | None, state: StateFolder, ask: Callable[[str], str] | None = None) -> ChosenSigner | None:
+    """Return the same, None if it has yet to be made."""
+    file = named or state.signer_path()
+    if named is None and not file.exists():
+        return None
+    return ChosenSigner(Signer.load(file, ask), file, made=False)
+
+
+def make_signer(state: StateFolder) -> ChosenSigner:
+    """Make the state folder's own signer."""
+    file, signer, here = state.signer_path(), Signer.generate(), Holder.here()
     folder = state.folder()
     write_key_pair(file, signer.private_text(), f"{signer.public_line(f'{here.user}@{here.host}')}\n")
     file.chmod(0o600 | group_rights(folder, 0o040))  # whoever shares the state goes on with its bundles
