@@ -91,6 +91,14 @@ class UnreachableError(StoreError):
     """No answer, or the connection broke; trying again later may help."""
 
 
+class LateError(UnreachableError):
+    """The store was asked and is there, and no answer came in time: it may have too much to do."""
+
+
+class FailingError(UnreachableError):
+    """The store answers that it failed, and does not say that it is for good."""
+
+
 class RefusedError(StoreError):
     """The store answered that these credentials may not do this."""
 
@@ -101,6 +109,9 @@ class FullError(StoreError):
 
 class ThrottledError(StoreError):
     """The store asks for fewer requests (429, 503, SlowDown); trying again later helps."""
+
+    pause = 0.0
+    """Seconds after which it wants to be asked again, if it told."""
 
 
 class NotFoundError(StoreError):

@@ -10,6 +10,7 @@ from repatria.errors import Role
 from repatria.migrate.copy import CopyResult, copy_dataset
 from repatria.migrate.headway import Remainder
 from repatria.model import Object
+from repatria.progress import SILENT, Progress
 from repatria.source.base import ObjectSource
 from repatria.source.objects import Selection, StoreSource
 from repatria.store.base import Reading, Store
@@ -82,6 +83,7 @@ class Job:
     patience_seconds: float = 60.0
     workers: int | None = None
     outlook: Callable[[Remainder], str] = lambda _left: ""
+    progress: Progress = SILENT
 
     def open(self) -> BundleRun:
         return BundleRun.open(
@@ -96,7 +98,7 @@ class Job:
         )
 
     def patience(self) -> Patience:
-        return Patience(self.stop, self.patience_seconds, first_pause=0.001)
+        return Patience(self.stop, self.patience_seconds, self.progress, first_pause=0.001)
 
     def run(self) -> CopyResult:
         with self.open() as run:

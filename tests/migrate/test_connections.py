@@ -1,104 +1,15 @@
-"""How many reads run at once: it climbs while that pays, settles, and steps back when asked to."""
+"""Reads run side by side, in their order, as many as are allowed."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
-import pytest
-
-from repatria.errors import ThrottledError
-from repatria.migrate.connections import (
-    FEWEST,
-    FIRST,
-    FIRST_RANGE,
-    LARGEST_RANGE,
-    PATIENT_INTERVALS,
-    SMALLEST_RANGE,
-    Climb,
-    Connections,
-    Read,
-    Stride,
-)
+from repatria.errors import LateError, ThrottledError
+from repatria.migrate.climbing import FIRST, FIRST_RANGE
+from repatria.migrate.connections import Connections, Read
 from repatria.model import Object
-
-
-def link(rate: float, each: float) -> "dict[str, float]":
-    return {"rate": rate, "each": each}
-
-
-def throughput(knobs: "dict[str, float]", reads: int) -> float:
-    return min(knobs["rate"], knobs["each"] * reads)
-
-
-@pytest.mark.parametrize(
-    ("knobs", "enough"),
-    [
-        pytest.param(link(25e6, 1e6), 25, id="long and thin: one connection is a 25th of it"),
-        pytest.param(link(2.5e6, 0.5e6), 5, id="thinner still"),
-        pytest.param(link(1e9, 1e9), 1, id="a disk"),
-    ],
-)
-def test_it_fills_the_link(knobs: "dict[str, float]", enough: int) -> None:
-    climb = Climb()
-    for _interval in range(10):
-        climb.measured(throughput(knobs, climb.allowed), busy=True)
-    assert climb.allowed >= enough
-
-
-def test_it_stops_climbing_where_more_reads_bring_nothing() -> None:
-    climb = Climb()
-    for _interval in range(10):
-        climb.measured(throughput(link(20e6, 1e6), climb.allowed), busy=True)
-    assert climb.allowed == FIRST
-
-
-def test_when_small_objects_follow_large_ones_it_climbs_at_once() -> None:
-    climb = Climb()
-    for _interval in range(10):
-        climb.measured(throughput(link(20e6, 1e6), climb.allowed), busy=True)
-    climb.measured(climb.allowed * 50_000, busy=True)
-    assert climb.allowed == 2 * FIRST
-
-
-def test_an_interval_with_too_little_to_do_says_nothing() -> None:
-    climb = Climb()
-    assert climb.measured(1.0, busy=False) == FIRST
-    assert climb.measured(100.0, busy=False) == FIRST
-
-
-def test_it_halves_when_pushed_back_and_tries_again_later() -> None:
-    climb = Climb(allowed=32)
-    assert climb.pushed_back() == 16
-    for _interval in range(PATIENT_INTERVALS):
-        climb.measured(1e6, busy=True)
-    assert climb.allowed == 32
-
-
-def test_it_never_goes_below_the_fewest() -> None:
-    climb = Climb(allowed=FEWEST)
-    assert climb.pushed_back() == FEWEST
-
-
-@pytest.mark.parametrize(
-    ("rate", "expected"),
-    [
-        pytest.param(50e3, SMALLEST_RANGE, id="a slow link"),
-        pytest.param(1.5e6, 512 << 10, id="one of many connections"),
-        pytest.param(2e9, LARGEST_RANGE, id="a disk"),
-    ],
-)
-def test_a_read_asks_for_what_comes_in_half_a_second(rate: float, expected: int) -> None:
-    stride = Stride()
-    for _read in range(20):
-        stride.measured(stride.size, stride.size / rate)
-    assert stride.size == expected
-
-
-def test_small_objects_tell_nothing_of_how_much_to_ask_for() -> None:
-    stride = Stride()
-    assert stride.measured(8 << 10, 0.1) == FIRST_RANGE
-
 
 TOLD = Object("o", 1)
 
@@ -120,6 +31,21 @@ def held() -> tuple[Read, threading.Event, threading.Event]:
         go.wait(10)
 
     return read(hold), begun, go
+
+
+@contextmanager
+def running(count: int, beside: int = 0) -> Iterator[Connections]:
+    """Have so many reads run until the block ends, and so many more wait."""
+    connections, reads = Connections(most=96), [held() for _number in range(count + beside)]
+    connections.submit([each for each, _begun, _go in reads])
+    for _read, begun, _go in reads[:count]:
+        begun.wait(10)
+    try:
+        yield connections
+    finally:
+        for _read, _begun, go in reads:
+            go.set()
+        connections.close()
 
 
 def test_reads_run_in_the_order_in_which_they_are_asked_for() -> None:
@@ -179,11 +105,63 @@ def test_never_more_run_than_are_allowed() -> None:
 
 
 def test_a_burst_of_refusals_is_one_step_back() -> None:
-    connections = Connections(most=96)
-    for _refusal in range(20):
-        connections.troubled(ThrottledError("slow down"))
-    assert connections.allowed == FIRST // 2
+    with running(FIRST) as connections:
+        for _refusal in range(20):
+            connections.troubled(ThrottledError("slow down"))
+        assert connections.allowed == FIRST // 2
+
+
+def test_one_answer_that_is_late_while_others_come_is_that_connection_s_own_trouble() -> None:
+    with running(FIRST) as connections:
+        connections.answered(0.1)
+        connections.carried(1)
+        connections.troubled(LateError("late"))
+        assert connections.allowed == FIRST
+
+
+def test_late_answers_of_a_service_that_ponders_are_a_step_back() -> None:
+    with running(FIRST) as connections:
+        connections.answered(20.0)
+        for _late in range(20):
+            connections.troubled(LateError("late"))
+        assert connections.allowed == FIRST // 2
+
+
+def test_what_is_tried_again_waits_until_fewer_run_and_goes_before_what_waits() -> None:
+    connections, done = Connections(most=96), list[int]()
+    first, _begun, go = held()
+    refused, stepped_back = threading.Event(), threading.Event()
+
+    def refuse_once() -> None:
+        refused.wait(10)
+        connections.step_back(stepped_back.set)
+        done.append(1)
+
+    others = [held() for _number in range(FIRST - 2)]
+    connections.submit([first, read(refuse_once), *(each for each, _begun, _go in others)])
+    for _read, each_begun, _go in others:
+        each_begun.wait(10)
+    connections.troubled(ThrottledError("slow down"))
+    late = read(partial(done.append, 2))
+    connections.submit([late])
+    refused.set()
+    assert stepped_back.wait(10)
+    for _read, _begun, each_go in others[: FIRST // 2]:
+        each_go.set()
+    go.set()
+    assert connections.wait(late, 10)
+    assert done == [1, 2]
+    for _read, _begun, each_go in others:
+        each_go.set()
     connections.close()
+
+
+def test_large_reads_wait_until_it_is_known_how_much_to_ask_for() -> None:
+    with running(FIRST, beside=FIRST) as connections:
+        assert connections.has_use_for(8 << 10)
+        assert not connections.has_use_for(FIRST_RANGE)
+        connections.took(FIRST_RANGE, 0.1, 0.5)
+        assert connections.has_use_for(FIRST_RANGE)
 
 
 def test_closing_lets_what_waits_fall() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from repatria.errors import (
     AlreadyExistsError,
     ChangedError,
+    FailingError,
     FullError,
     NotFoundError,
     RefusedError,
@@ -291,8 +292,8 @@ class TestRefusals:
             ("QuotaExceeded", 403, FullError),
             ("XMinioStorageFull", 507, FullError),
             ("KeyTooLongError", 400, UnholdableNameError),
-            ("InternalError", 500, UnreachableError),
-            ("BadDigest", 400, UnreachableError),
+            ("InternalError", 500, FailingError),
+            ("BadDigest", 400, FailingError),
         ],
     )
     def test_by_code(self, code: str, status: int, kind: type[StoreError]) -> None:

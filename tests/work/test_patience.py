@@ -74,7 +74,7 @@ def test_an_outage_is_told_once_for_all_threads_and_so_is_its_end() -> None:
     assert told.sentences == ["The link is slow or lost; it is tried again for up to 2 hours."]
     for attempt in attempts:
         attempt.succeeded()
-    assert told.sentences[1:] == ["The link is back."]
+    assert told.sentences[1:] == ["Answers come again."]
 
 
 def test_a_short_hiccup_is_not_told() -> None:

@@ -2,8 +2,9 @@
 
 One TCP connection over a long, lossy path carries a fraction of the link (Mathis et al., 1997: MSS/RTT * 1.22/sqrt(p)),
 and one small object costs a round trip whatever its size. So many reads run side by side: more as long as that brings
-more bytes, fewer when the service asks for it. Each asks for about as much as comes in half a second: little of a slow
-connection, so that none is waited for at the end and a broken one costs little; much of a disk.
+more bytes, fewer when the service asks for it or answers none in time (`migrate/climbing.py`). Each asks for about as
+much as comes in half a second: little of a slow connection, so that none is waited for at the end and a broken one
+costs little; much of a disk.
 """
 
 import threading
@@ -12,93 +13,22 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from repatria.errors import RepatriaError, ThrottledError
+from repatria.errors import LateError, RepatriaError, ThrottledError
+from repatria.migrate.climbing import FIRST, MOST, PONDERS, SMALLEST_RANGE, Climb, Stride
 from repatria.model import Object
 
-FEWEST = 4
-FIRST = 32
-MOST = 96
-"""Simultaneous reads: a long thin link wants tens, and each takes a thread and, waiting, up to a range of memory."""
 INTERVAL = 0.5
-"""Seconds over which throughput is measured."""
-WORTH_IT = 1.08
-"""How much more throughput one step up has to bring to be kept."""
-OTHER_WORK = 0.5
-"""How much less throughput says that other objects come now: of small ones, more at once are worth it."""
-PATIENT_INTERVALS = 20
-"""After so many intervals at the same number another step is tried: links change."""
-
-SECONDS_A_READ = 0.5
-SMALLEST_RANGE = 64 << 10
-FIRST_RANGE = 256 << 10
-LARGEST_RANGE = 8 << 20
-
-
-@dataclass(slots=True)
-class Climb:
-    """Decides how many reads may run: pure arithmetic on what was measured."""
-
-    allowed: int = FIRST
-    most: int = MOST
-    _base: float = 0.0
-    """The best throughput seen below the number that is being tried, in bytes per second."""
-    _before: int = FEWEST
-    _climbing: bool = True
-    _quiet: int = 0
-
-    def measured(self, throughput: float, *, busy: bool) -> int:
-        """Take in one interval's bytes per second, and return how many reads may run now.
-
-        `busy` tells whether all that were allowed did run; else the interval says nothing about the number.
-        """
-        if not busy:
-            return self.allowed
-        if not self._climbing:
-            self._quiet += 1
-            if self._quiet < PATIENT_INTERVALS and throughput >= self._base * OTHER_WORK:
-                return self.allowed
-            self._climbing, self._base = True, throughput
-            self._step_up()
-        elif throughput >= self._base * WORTH_IT:
-            self._base = throughput
-            self._step_up()
-        else:
-            self._settle(self._before)
-        return self.allowed
-
-    def pushed_back(self) -> int:
-        """Halve the number: the service asked for fewer requests, or connections broke."""
-        self._settle(max(FEWEST, self.allowed // 2))
-        return self.allowed
-
-    def _step_up(self) -> None:
-        self._before, self._quiet = self.allowed, 0
-        self.allowed = min(self.most, self.allowed * 2)
-        self._climbing = self.allowed > self._before
-
-    def _settle(self, number: int) -> None:
-        self.allowed, self._before = number, number
-        self._climbing, self._quiet = False, 0
-
-
-@dataclass(slots=True)
-class Stride:
-    """Decides how many bytes a read asks for: pure arithmetic on how long reads took."""
-
-    size: int = FIRST_RANGE
-
-    def measured(self, length: int, seconds: float) -> int:
-        """Take in how long the link took for one read, and return what the next one should ask for.
-
-        What a service ponders does not count: less would come of each answer then, and all the more be asked.
-        """
-        if length >= SMALLEST_RANGE:  # of smaller objects the time says nothing about the connection's rate
-            wanted = length / max(seconds, 1e-6) * SECONDS_A_READ
-            if wanted >= 2 * self.size:
-                self.size = min(2 * self.size, LARGEST_RANGE)
-            elif wanted < self.size / 2:
-                self.size = max(self.size // 2, SMALLEST_RANGE)
-        return self.size
+"""Seconds over which throughput is measured. Where a service ponders, bytes come in gusts: twice what it takes then."""
+CALM = 1.0
+"""Seconds between two steps back: requests that run beside each other are refused together."""
+CALM_WHEN_LATE = 10.0
+"""The same where answers come late: those that are given up began seconds apart."""
+SILENCE = 10.0
+"""Seconds without a byte that say that no answer comes in time, not just one."""
+_WEIGHT = 0.2
+"""What one more answer adds to the mean of how long answers take."""
+_GLANCE = 0.5
+"""Seconds between two looks at whether a stop was asked for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -122,15 +52,18 @@ class Connections:
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._arrival = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
         self._awaited: Read | None = None
         self._waiting: deque[Read] = deque()
         self._threads = 0
         self._idle = 0
         self._running = 0
+        self._stepped_back = 0
         self._closed = False
         self._bytes = 0
         self._was_busy = False
-        self._since = time.monotonic()
+        self._answers_in: float | None = None
+        self._came_at = self._since = time.monotonic()
         self._calm_until = 0.0
 
     def submit(self, reads: Sequence[Read]) -> None:
@@ -149,30 +82,68 @@ class Connections:
                 self._arrival.wait_for(lambda: read.over, seconds)
         return read.over
 
-    def took(self, length: int, seconds: float) -> None:
-        """Take in how long the link took for a read of so many bytes."""
+    def has_use_for(self, length: int) -> bool:
+        """Return whether a read of so many bytes should be asked for now.
+
+        Large ones wait until it is known how much to ask for, beyond those that are next: a service that hashes a whole
+        file for each answer would be asked for each volume in hundreds of pieces.
+        """
+        return length < SMALLEST_RANGE or self._stride.settled or len(self._waiting) < self._climb.allowed
+
+    def answered(self, waited: float) -> None:
+        """Take in for how many seconds an answer was waited for; its bytes are to come."""
         with self._lock:
-            self._stride.measured(length, seconds)
+            before = self._answers_in
+            self._answers_in = waited if before is None else before + (waited - before) * _WEIGHT
+
+    def took(self, length: int, waited: float, came: float) -> None:
+        """Take in for how many seconds a read of so many bytes was waited for, and how many these took then."""
+        with self._lock:
+            self._stride.measured(length, waited, came)
 
     def carried(self, amount: int) -> None:
         """Count bytes that came over the link."""
         with self._lock:
             self._bytes += amount
             self._was_busy |= self._running >= self._climb.allowed and bool(self._waiting)
-            elapsed = time.monotonic() - self._since
-            if elapsed >= INTERVAL:
-                self._climb.measured(self._bytes / elapsed, busy=self._was_busy)
-                self._bytes, self._was_busy, self._since = 0, False, time.monotonic()
-                self._start_allowed()
+            self._came_at = time.monotonic()
+            elapsed = self._came_at - self._since
+            answers_in = self._answers_in or 0.0
+            ponders = answers_in >= PONDERS
+            if elapsed >= (2 * answers_in if ponders else INTERVAL):
+                self._climb.measured(self._bytes / elapsed, busy=self._was_busy, ponders=ponders)
+                self._begin_interval()
 
     def troubled(self, error: RepatriaError) -> None:
-        """Take in that a read failed: a service that asks for less gets less, at most one step a second."""
-        if isinstance(error, ThrottledError):
-            with self._lock:
-                now = time.monotonic()
-                if now >= self._calm_until:
-                    self._climb.pushed_back()
-                    self._calm_until = now + 1.0
+        """Take in that a read failed: a service that asks for less, or answers nothing in time, gets less."""
+        with self._lock:
+            now = time.monotonic()
+            late = isinstance(error, LateError) and (
+                (self._answers_in or 0.0) >= PONDERS or now - self._came_at >= SILENCE  # else that one connection hangs
+            )
+            if now >= self._calm_until and (late or isinstance(error, ThrottledError)):
+                self._climb.pushed_back(self._running)
+                self._calm_until = now + (CALM_WHEN_LATE if late else CALM)
+                self._begin_interval()
+
+    def step_back(self, heed_stop: Callable[[], None]) -> None:
+        """Wait, before a read that runs is tried again, as long as too many run; it goes before those that wait.
+
+        `heed_stop` is called a few times a second, to raise what ends the waiting.
+        """
+        with self._lock:
+            if self._running <= self._climb.allowed:
+                return
+            self._running -= 1
+            self._stepped_back += 1
+            try:
+                while self._running >= self._climb.allowed and not self._closed:
+                    self._room.wait(_GLANCE)
+                    heed_stop()
+            finally:
+                self._stepped_back -= 1
+                self._running += 1
+                self._start_allowed()
 
     @property
     def allowed(self) -> int:
@@ -190,10 +161,15 @@ class Connections:
             self._closed = True
             self._waiting.clear()
             self._work.notify_all()
+            self._room.notify_all()
+
+    def _begin_interval(self) -> None:
+        self._bytes, self._was_busy, self._since = 0, False, time.monotonic()
+        self._start_allowed()
 
     def _start_allowed(self) -> None:
         """See to it that as many threads read as may and can."""
-        able = min(self._climb.allowed - self._running, len(self._waiting))
+        able = max(0, min(self._climb.allowed - self._running, len(self._waiting)))
         for _number in range(able - self._idle):
             self._start_thread()
         self._work.notify(able)
@@ -227,7 +203,9 @@ class Connections:
                 if self._awaited is done:
                     self._arrival.notify()
             while not self._closed:
-                if self._waiting and self._running < self._climb.allowed:
+                if self._stepped_back and self._running < self._climb.allowed:
+                    self._room.notify()
+                elif self._waiting and self._running < self._climb.allowed:
                     self._running += 1
                     self._idle -= 1
                     return self._waiting.popleft()

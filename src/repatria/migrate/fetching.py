@@ -6,23 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from repatria.crypt.resumable import ResumableSha256
-from repatria.errors import ChangedError, Role
+from repatria.errors import ChangedError, Role, ThrottledError, UnreachableError
 from repatria.i18n import _
 from repatria.migrate.classify import SAMPLE_SIZE
 from repatria.migrate.connections import Connections
 from repatria.migrate.etags import Etags
+from repatria.migrate.witness import WithheldError, Witness
 from repatria.model import Object, ObjectKind
 from repatria.progress import SILENT, Progress
 from repatria.source.base import ObjectSource
 from repatria.source.checksums import RunningChecksum, running_checksum
 from repatria.work.pace import Throttle
-from repatria.work.patience import TRANSIENT, Patience
+from repatria.work.patience import FAILURES_TOLD, TRANSIENT, Patience
 
 READS_A_SECOND = 4
 """With a bandwidth, no read asks for more than comes in such a part of a second: the link carries no larger bursts."""
 SMALLEST_PACED = 16 << 10
-LONGEST_ROUND_TRIP = 0.25
-"""Seconds for which a link may be the reason that no answer comes; beyond that a service ponders."""
+WITNESSED = 3
+"""After so many failures in a row, each while others came, an object is one that its source does not give."""
 REPLY_BYTES = 512
 """What the link carries with each reply beside the object's bytes, roughly; with many small objects it counts."""
 
@@ -40,6 +41,8 @@ class Fetcher:
     """How many reads run at once at a source, at most; None: as many as are worth it."""
     connections: dict[str, Connections] = field(init=False)
     """By name of the source."""
+    witnesses: dict[str, Witness] = field(init=False)
+    """By name of the source."""
     etags: Etags = field(default_factory=Etags)
     """What has shown of the sources' ETags."""
 
@@ -48,6 +51,7 @@ class Fetcher:
             name: Connections(min(self.most or source.reads_at_once, source.reads_at_once))
             for name, source in self.sources.items()
         }
+        self.witnesses = {name: Witness(source) for name, source in self.sources.items()}
 
     def close(self) -> None:
         """Let reads that wait for their turn fall."""
@@ -61,13 +65,20 @@ class Fetcher:
         return size if rate is None else max(SMALLEST_PACED, min(size, rate // 8 // READS_A_SECOND))
 
     def look_again(self, source: str, told: Object) -> Object:
-        """Return an object as it is now; NotFoundError if it is gone."""
-        unpinned = replace(told, version="")
-        with self.patience.insist(lambda: self.sources[source].read(unpinned, 0, 0)) as reading:
-            return replace(reading.object, path=told.path)
+        """Return an object as it is now; NotFoundError if it is gone, WithheldError if it is not told of."""
+        unpinned, failures = replace(told, version=""), Failures(self, source)
+        while True:
+            try:
+                with self.sources[source].read(unpinned, 0, 0) as reading:
+                    return replace(reading.object, path=told.path)
+            except TRANSIENT as error:
+                failures.bear(error)
 
     def fetch(self, source: str, told: Object, start: int, length: int) -> "Fetch":
-        """Return `length` bytes of an object from `start`, to be iterated over once."""
+        """Return `length` bytes of an object from `start`, to be iterated over once.
+
+        A lost link is waited for; WithheldError if others come meanwhile and this one does not, time and again.
+        """
         return Fetch(self, source, told, start, length)
 
     def read_into(self, source: str, told: Object, start: int, into: memoryview) -> Object:
@@ -79,12 +90,36 @@ class Fetcher:
         return fetch.told
 
 
+class Failures:
+    """The failures of one read in a row: of the link, of the service, or of the object alone."""
+
+    def __init__(self, fetcher: Fetcher, source: str) -> None:
+        self._attempt = fetcher.patience.attempt()
+        self._witness = fetcher.witnesses[source]
+        self._witnessed = 0
+
+    def end(self) -> None:
+        """Forget them: bytes come."""
+        self._attempt.succeeded()
+        self._witnessed = 0
+
+    def bear(self, error: UnreachableError | ThrottledError) -> None:
+        """Wait before the next try; WithheldError if there is none to be made."""
+        ask = isinstance(error, UnreachableError) and self._attempt.failures >= FAILURES_TOLD - 1
+        self._witnessed = self._witnessed + 1 if ask and self._witness.comes() else 0
+        if self._witnessed == WITNESSED:
+            raise WithheldError(error.message, advice=error.advice, public=error.public, role=error.role) from error
+        self._attempt.pause(error, tell=not self._witnessed)
+
+
 class Fetch:
     """A read that is taken up where it broke, pinned to one version of its object."""
 
     def __init__(self, fetcher: Fetcher, source: str, told: Object, start: int, length: int) -> None:
         self._fetcher = fetcher
         self._source = fetcher.sources[source]
+        self._witness = fetcher.witnesses[source]
+        self._failures = Failures(fetcher, source)
         self._connections = fetcher.connections[source]
         self._start = start
         self._length = length
@@ -93,7 +128,6 @@ class Fetch:
 
     def __iter__(self) -> Iterator[bytes]:
         fetcher, done = self._fetcher, 0
-        attempt = fetcher.patience.attempt()
         while done < self._length:
             before = done
             fetcher.throttle.take(self._length - done + REPLY_BYTES)
@@ -103,7 +137,7 @@ class Fetch:
                     done += len(chunk)
                     if done > self._length:
                         raise _changed()
-                    attempt.succeeded()
+                    self._failures.end()
                     self._connections.carried(len(chunk))
                     fetcher.progress.advance(len(chunk))
                     yield chunk
@@ -113,7 +147,9 @@ class Fetch:
                 fetcher.throttle.give_back(self._length - done)
                 self._connections.troubled(error)
                 if done == before:
-                    attempt.pause(error)
+                    self._failures.bear(error)
+                self._connections.step_back(fetcher.patience.stop.raise_if_requested)
+        self._witness.came(self.told, self._start)
 
     def _chunks(self, done: int) -> Iterator[bytes]:
         whole = self._start == 0 and done == 0 and self._length == self.told.size
@@ -121,12 +157,12 @@ class Fetch:
         asked = time.monotonic()
         reading = self._source.read(self.told, self._start + done, None if whole else self._length - done)
         answered = time.monotonic()
+        self._connections.answered(answered - asked)
         with reading:
             version = self.told.version or reading.object.version
             self.told = replace(reading.object, path=self.told.path, version=version)
             yield from reading.chunks
-            waited = min(answered - asked, LONGEST_ROUND_TRIP)
-            self._connections.took(self._length - done, waited + time.monotonic() - answered)
+            self._connections.took(self._length - done, answered - asked, time.monotonic() - answered)
 
 
 class Digest:

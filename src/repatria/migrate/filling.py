@@ -11,11 +11,13 @@ from repatria.crypt.errors import HashStateError
 from repatria.errors import ChangedError, NotFoundError, StoreError
 from repatria.i18n import _
 from repatria.migrate.classify import recognise
+from repatria.migrate.climbing import FIRST_RANGE
 from repatria.migrate.comparing import WrongChecksumError, compare_checksum
-from repatria.migrate.connections import FIRST_RANGE, Read
+from repatria.migrate.connections import Read
 from repatria.migrate.fetching import Digest, Fetcher
 from repatria.migrate.plan import Planned, Slice
 from repatria.migrate.volumes import Volumes
+from repatria.migrate.witness import WithheldError
 from repatria.model import Finding, FindingKind, Object, ObjectKind
 from repatria.work.parts import ObjectPart
 from repatria.work.sealed_rows import VolumeContent
@@ -35,7 +37,7 @@ class Outcome:
     volumes: int = 0
     findings: list[Finding] = field(default_factory=list)
     again: list[Planned] = field(default_factory=list)
-    """Objects that changed, or came damaged, for the first time: to be copied once more."""
+    """Objects that changed, came damaged or did not come, for the first time: to be copied once more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -245,8 +247,8 @@ class Filler:
         self.given_up.add(planned.number)
         self._digests.pop(planned.number, None)
         self._volumes.forget(planned.number)
-        changed = isinstance(error, ChangedError | NotFoundError)
-        if not planned.again and (changed or isinstance(error, WrongChecksumError)):
+        passing = isinstance(error, ChangedError | NotFoundError | WrongChecksumError | WithheldError)
+        if not planned.again and passing:
             self._tell(Outcome(again=[planned]))
         else:
             self._tell(Outcome(findings=[finding(planned, error)]))
@@ -263,6 +265,11 @@ def finding(planned: Planned, error: StoreError) -> Finding:
         )
     elif isinstance(error, WrongChecksumError):
         kind, detail = FindingKind.FAILED, error.message
+    elif isinstance(error, WithheldError):
+        kind, detail = (
+            FindingKind.FAILED,
+            _("Its source fails to give it, time and again, while it gives others; the next run tries again."),
+        )
     else:
         kind, detail = (
             FindingKind.FAILED,

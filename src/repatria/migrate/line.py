@@ -29,6 +29,8 @@ _TOGETHER = 16
 _TOGETHER_BYTES = 64 << 10
 _GLANCE = 0.5
 """Seconds between two turns of the caller while there is nothing to do here."""
+_MEASURE_GLANCE = 0.02
+"""The same while the first reads tell how much to ask for: on a disk they take milliseconds."""
 
 
 class Way(Protocol):
@@ -85,6 +87,7 @@ class Line:
         while at < piece.length:
             length = min(self._fetcher.range_size(planned.source), most, piece.length - at)
             self._account(length + REPLY_BYTES)
+            self._await_measure(planned.source, length)
             self._ask(planned, piece.start + at, place.data[at : at + length])
             at += length
 
@@ -133,6 +136,11 @@ class Line:
             self._take_turn()
         self._unproven.add(amount)
         self._open.unproven += amount
+
+    def _await_measure(self, source: str, length: int) -> None:
+        """Wait, with large reads, until it is known how much one should ask for."""
+        while not self._fetcher.connections[source].has_use_for(length):
+            self._take_turn(_MEASURE_GLANCE)
 
     def _ask(self, planned: Planned, start: int, into: memoryview) -> None:
         read = Read(len(into), partial(self._read, planned, start, into))

@@ -8,7 +8,9 @@ import errno
 from repatria.errors import (
     AlreadyExistsError,
     ChangedError,
+    FailingError,
     FullError,
+    LateError,
     NotFoundError,
     RefusedError,
     Role,
@@ -137,6 +139,24 @@ def unreachable(store: str, role: Role, reason: str, advice: str = "") -> Unreac
     """Tell that no answer came, or the connection broke."""
     return UnreachableError(
         _("{store} does not answer: {reason}.").format(store=store, reason=reason), advice=advice, role=role
+    )
+
+
+def late(store: str, role: Role) -> LateError:
+    """Tell that the connection stands, and no answer comes over it."""
+    return LateError(
+        _("{store} does not answer in time; its service may have too much to do.").format(store=store),
+        advice=_("Run the same command again later, or with fewer --workers."),
+        role=role,
+    )
+
+
+def failing(store: str, role: Role, reason: str) -> FailingError:
+    """Tell that the answer was a failure of the service's own."""
+    return FailingError(
+        _("The service of {store} fails: {reason}.").format(store=store, reason=reason),
+        advice=_("Run the same command again later; if it goes on, tell who runs the service."),
+        role=role,
     )
 
 

@@ -11,23 +11,26 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from time import sleep
+from email.utils import parsedate_to_datetime
+from time import sleep, time
 from typing import TypeVar
 
 from repatria import __version__
 from repatria.store.s3_http import Buffers, Reply, size_of
-from repatria.store.s3_link import ProxyRefusedError
+from repatria.store.s3_link import NoAnswerError, ProxyRefusedError
 from repatria.store.s3_pool import Pool
 from repatria.store.s3_refusals import RefusalError, is_throttling
 from repatria.store.s3_route import Route, Routing
 from repatria.store.s3_signing import EMPTY_SHA256, UNSIGNED, encoded_path, query_of
 
 TRIES = 5
-THROTTLED_TRIES = 2
-"""Fewer where a service asks for less: whoever makes the requests has to hear it, and make fewer at a time."""
+OVERLOADED_TRIES = 2
+"""Fewer where a service asks for less, or does not answer in time: whoever makes the requests has to hear it, and make
+fewer at a time."""
 FIRST_PAUSE = 0.2
 """Seconds before the second try at most; twice as long before each further one."""
 LONGEST_PAUSE = 30.0
+"""Who asks for a longer one is not asked again from here."""
 LONGEST_ERROR = 1 << 16
 LONGEST_REPLY = 16 << 20
 """Bytes of a reply that is read whole: a page of a listing has a few hundred thousand."""
@@ -38,6 +41,7 @@ _DAMAGED = {"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256M
 _RENEWABLE = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 _UNEXPLAINED = {301, 307, 400, 403}
 _ERROR = re.compile(rb"\s*(<\?xml[^>]*\?>\s*)?<Error[\s>]")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _STATUS = {"PreconditionFailed": 412, "NoSuchUpload": 404, "InvalidPart": 400, "SlowDown": 503}
 """What the status would have been of an error that comes with 200."""
 
@@ -111,7 +115,7 @@ class Exchange:
             except (ssl.SSLCertVerificationError, ProxyRefusedError):
                 raise
             except OSError as error:
-                attempt.pause(error)
+                attempt.pause(error, slower=isinstance(error, NoAnswerError))
 
     def close(self) -> None:
         """End the connections."""
@@ -158,10 +162,10 @@ class _Attempt:
             if not slower and error.status not in _PASSING and error.code not in _DAMAGED:
                 raise error
             asked = error.pause or 0.0
-        if self.tries >= (THROTTLED_TRIES if slower else TRIES):
+        if self.tries >= (OVERLOADED_TRIES if slower else TRIES) or asked > LONGEST_PAUSE:
             raise error
         pause = FIRST_PAUSE * 2 ** (self.tries - 1) * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
-        sleep(min(asked + pause, LONGEST_PAUSE))
+        sleep(asked + min(pause, LONGEST_PAUSE))
 
 
 def _head(request: Request, route: Route) -> str:
@@ -223,8 +227,17 @@ def _read(reply: Reply) -> tuple[Reply, bytes]:
 
 def _refusal(reply: Reply, text: bytes, status: int) -> RefusalError:
     region = reply.headers.get("x-amz-bucket-region") or _element(text, "Region")
-    pause = reply.headers.get("retry-after", "")
-    return RefusalError(status, _element(text, "Code"), region, float(pause) if pause.isdecimal() else None)
+    return RefusalError(status, _element(text, "Code"), region, _pause_told(reply.headers.get("retry-after", "")))
+
+
+def _pause_told(after: str) -> float | None:
+    """Return the seconds that `Retry-After` asks for, as a number or as a date (RFC 9110, 10.2.3); None for none."""
+    if _SECONDS.fullmatch(after):
+        return float(after)
+    try:
+        return max(0.0, parsedate_to_datetime(after).timestamp() - time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _element(text: bytes, name: str) -> str:

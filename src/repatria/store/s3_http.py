@@ -11,10 +11,11 @@ import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from repatria.store.s3_link import LONGEST_HEAD, STALL_SECONDS, BrokenError, Origin, connected
+from repatria.store.s3_link import LONGEST_HEAD, STALL_SECONDS, BrokenError, NoAnswerError, Origin, connected
 
 ANSWER_SECONDS = 120.0
-"""How long a service may ponder what it was given; that the link lives meanwhile is the kernel's to see."""
+"""How long a service may ponder what it was given, or asked, once it has shown to ponder; that the link lives meanwhile
+is the kernel's to see."""
 CONTINUE_SECONDS = 2.0
 """How long a service is waited for that does not say whether it wants a body."""
 ASKED_FIRST = 1 << 20
@@ -56,8 +57,12 @@ class Connection:
         self._received = b""
         self._socket = connected(origin)
 
-    def ask(self, head: str, body: Buffers | None, *, is_head: bool) -> Reply:
-        """Send a request whose head ends before the empty line; return the reply to it."""
+    def ask(self, head: str, body: Buffers | None, *, is_head: bool, within: float = 0.0) -> Reply:
+        """Send a request whose head ends before the empty line; return the reply to it.
+
+        NoAnswerError if none comes `within` so many seconds, which are STALL_SECONDS at least, and ANSWER_SECONDS at
+        most or for what has a body.
+        """
         used, self.used = self.used, True
         self._socket.settimeout(STALL_SECONDS)
         try:
@@ -69,15 +74,14 @@ class Connection:
                 if early is not None:
                     return early
                 self._send_all(body)
-            if body is not None:
-                self._socket.settimeout(ANSWER_SECONDS)
+            granted = max(STALL_SECONDS, min(within, ANSWER_SECONDS))
+            self._socket.settimeout(granted if body is None else ANSWER_SECONDS)
             reply = self._reply(is_head=is_head)
         except (BrokenError, ConnectionError) as error:
             if used and not self._received:
                 raise UnusedError(str(error)) from error
             raise
-        if body is not None:
-            self._socket.settimeout(STALL_SECONDS)
+        self._socket.settimeout(STALL_SECONDS)
         return reply
 
     def is_idle(self) -> bool:
@@ -140,7 +144,12 @@ class Connection:
 
     def _reply(self, *, is_head: bool) -> Reply:
         for _number in range(MOST_INTERIM):
-            reply = self._one_reply(is_head=is_head)
+            try:
+                reply = self._one_reply(is_head=is_head)
+            except TimeoutError as error:
+                if error.errno is not None:
+                    raise  # the kernel's: nobody acknowledges what was sent
+                raise NoAnswerError(str(error)) from error
             if reply.status >= 200:
                 return reply
         raise BrokenError("the reply does not come")

@@ -21,6 +21,10 @@ class NoConnectionError(OSError):
     """No connection came about."""
 
 
+class NoAnswerError(TimeoutError):
+    """A request was sent, the connection stands, and no answer came in time."""
+
+
 class ProxyRefusedError(OSError):
     """A proxy answers, and does not let us through."""
 

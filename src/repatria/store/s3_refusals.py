@@ -9,7 +9,7 @@ from botocore import exceptions as failed
 from repatria.errors import FullError, NotFoundError, RefusedError, Role, StoreError, ThrottledError
 from repatria.i18n import _
 from repatria.store import failures
-from repatria.store.s3_link import NoConnectionError, ProxyRefusedError
+from repatria.store.s3_link import NoAnswerError, NoConnectionError, ProxyRefusedError
 
 LONGEST_CODE = 80
 """Characters that are shown of an error code; those of S3 have half as many at most."""
@@ -38,7 +38,10 @@ def told(path: str, store: str, role: Role) -> Iterator[None]:
     try:
         yield
     except RefusalError as error:
-        raise of_reply(error.code, error.status, path, store, role) from error
+        meant = of_reply(error.code, error.status, path, store, role)
+        if isinstance(meant, ThrottledError) and error.pause:
+            meant.pause = error.pause
+        raise meant from error
     except OSError as error:
         raise of_connection(error, store, role) from error
     except failed.BotoCoreError as error:
@@ -117,9 +120,7 @@ def _of_refusal(code: str, status: int, store: str, role: Role) -> StoreError:
             advice=_("Give this access key the rights to list, read and (at a target) put objects there."),
             role=role,
         )
-    return failures.unreachable(
-        store, role, f"{code} {status}", _("The service failed; run the same command again later.")
-    )
+    return failures.failing(store, role, code if code == str(status) else f"{code} {status}")
 
 
 def of_connection(error: OSError, store: str, role: Role) -> StoreError:
@@ -131,6 +132,8 @@ def of_connection(error: OSError, store: str, role: Role) -> StoreError:
     if isinstance(error, NoConnectionError):
         advice = _("Check the endpoint, the network and the firewall, then run the same command again.")
         return failures.unreachable(store, role, _("no connection"), advice)
+    if isinstance(error, NoAnswerError):
+        return failures.late(store, role)
     return failures.unreachable(
         store, role, _("the connection broke"), _("Nothing is lost; run the same command again.")
     )

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from repatria.errors import StoppedError, ThrottledError, UnreachableError
+from repatria.errors import FailingError, LateError, StoppedError, ThrottledError, UnreachableError
 from repatria.i18n import _, ngettext
 from repatria.manifest_values import DEFAULT_PATIENCE
 from repatria.progress import SILENT, Progress
 from repatria.work.stop import Reason, StopSignal
 
 LONGEST_PAUSE = 60.0
+LONGEST_ASKED_FOR = 3600.0
+"""Seconds after which a store that asks for a pause is tried again, however long a one it asks for."""
+FAILURES_TOLD = 3
+"""The failure in a row that is told; that of an answer which is late, the first: it took its time."""
 TRANSIENT = (UnreachableError, ThrottledError)
 """Errors after which the same call may succeed later."""
 
@@ -79,12 +83,20 @@ class Attempt:
     def succeeded(self) -> None:
         """Forget the failures: bytes flow again."""
         if self._failures and self._patience.outage.ends():
-            self._patience.progress.say(_("The link is back."))
+            self._patience.progress.say(_("Answers come again."))
         self._failures = 0
         self._since = None
 
-    def pause(self, error: UnreachableError | ThrottledError) -> None:
-        """Wait before the next try, with jitter so that many threads do not come back at once."""
+    @property
+    def failures(self) -> int:
+        """How many there were."""
+        return self._failures
+
+    def pause(self, error: UnreachableError | ThrottledError, *, tell: bool = True) -> None:
+        """Wait before the next try, with jitter so that many threads do not come back at once.
+
+        `tell`: say what is waited for, if it goes on.
+        """
         patience = self._patience
         now = time.monotonic()
         if self._since is None:
@@ -98,14 +110,23 @@ class Attempt:
             patience.stop.request(Reason.LINK, lost)
             raise lost from error
         self._failures += 1
-        if self._failures == 3 and patience.outage.begins():
-            patience.progress.say(
-                _("The link is slow or lost; it is tried again for up to {time}.").format(
-                    time=_span(patience.seconds - (now - self._since))
-                )
-            )
+        told_at = 1 if isinstance(error, LateError) else FAILURES_TOLD
+        if tell and self._failures == told_at and patience.outage.begins():
+            patience.progress.say(_sentence(error).format(time=_span(patience.seconds - (now - self._since))))
         longest = min(LONGEST_PAUSE, patience.first_pause * 2 ** min(self._failures - 1, 16))
-        patience.stop.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
+        asked_for = min(error.pause, LONGEST_ASKED_FOR) if isinstance(error, ThrottledError) else 0.0
+        patience.stop.wait(asked_for + longest * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
+
+
+def _sentence(error: UnreachableError | ThrottledError) -> str:
+    """Return what is told of an error that goes on, `{time}` to be filled in."""
+    if isinstance(error, LateError):
+        return _("The service answers late; it is asked for less at a time, and waited for up to {time}.")
+    if isinstance(error, ThrottledError):
+        return _("The service asks for fewer requests; it gets fewer, and is tried again for up to {time}.")
+    if isinstance(error, FailingError):
+        return _("The service fails; it is tried again for up to {time}.")
+    return _("The link is slow or lost; it is tried again for up to {time}.")
 
 
 def _span(seconds: float) -> str:
