@@ -14,6 +14,7 @@ from repatria.settings import Settings
 from repatria.store.memory import MemoryStore
 from repatria.store.registry import open_store
 from repatria.store.room import room_at
+from repatria.work.state import Remembered, StateFolder
 from tests.cli.making import code, make_site
 from tests.servers import Server
 
@@ -153,3 +154,19 @@ def test_a_signing_key_that_the_manifest_does_not_name_is_told(tmp_path: Path) -
     found = {each.name: each for each in dataset_checks(load_manifest(file), Settings(state=tmp_path / "state"))}
     assert found["signer"].state is State.WARNING
     assert 'signer = "../keys/signer"' in found["signer"].advice
+    StateFolder(tmp_path / "state").remember("m", Remembered("SHA256:x", "20260101T000000Z-aaaaaa", "00"))
+    found = {each.name: each for each in dataset_checks(load_manifest(file), Settings(state=tmp_path / "state"))}
+    assert found["signer"].state is State.OK, "who signs this dataset is settled"
+
+
+def test_a_target_that_fails_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "source").mkdir()
+    file = tmp_path / "m.toml"
+    file.write_text(
+        'id = "m"\n[[source]]\nuri = "source"\n[target]\nuri = "s3://b/x"\nprofile = "nobody"\n'
+        f'[encryption]\nrecipients = ["{generate(classic=True).recipient}"]\n',
+        encoding="utf-8",
+    )
+    found = list(dataset_checks(load_manifest(file), Settings(state=tmp_path / "state")))
+    assert [each.name for each in found if each.state is State.PROBLEM] == ["target"]

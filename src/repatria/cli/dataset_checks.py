@@ -84,10 +84,12 @@ def _signer(manifest: "Manifest", settings: "Settings") -> Check:
     from repatria.crypt.sshsig import Signer
     from repatria.work.state import StateFolder
 
-    made_here = StateFolder(settings.state).signer_path()
+    state = StateFolder(settings.state)
+    made_here = state.signer_path()
     file = manifest.encryption.signer or made_here
     aside = manifest.file.parent.parent / "keys" / "signer"
-    if manifest.encryption.signer is None and aside.is_file():
+    is_begun = state.remembered(manifest.id) is not None  # then who signs is settled
+    if manifest.encryption.signer is None and aside.is_file() and not is_begun:
         return Check(
             "signer",
             State.WARNING,
