@@ -66,6 +66,24 @@ def test_without_a_terminal_a_line_comes_every_half_minute() -> None:
     ]
 
 
+def test_time_without_anything_to_do_does_not_count() -> None:
+    said, now = io.StringIO(), [0.0]
+    lines = Lines(Output(stderr=said), clock=lambda: now[0])
+    lines.start("Reading pages", 0, Unit.PAGES)
+    for total in (40, 80):
+        now[0] += 3600
+        lines.total(total)
+        for _page in range(40):
+            now[0] += 1
+            lines.advance(1)
+    assert said.getvalue().splitlines() == [
+        "Reading pages: 1 page of 40 pages, 60.0 pages/min, about 39 s left",
+        "Reading pages: 31 pages of 40 pages, 60.0 pages/min, about 9 s left",
+        "Reading pages: 41 pages of 80 pages, 60.0 pages/min, about 39 s left",
+        "Reading pages: 71 pages of 80 pages, 60.0 pages/min, about 9 s left",
+    ]
+
+
 def test_a_stage_without_a_known_total() -> None:
     said, now = io.StringIO(), [0.0]
     lines = Lines(Output(stderr=said), clock=lambda: now[0])

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +40,10 @@ from repatria.ocr.share import Share, note_of
 from repatria.ocr.watch import Round, Watch
 from repatria.ocr.words import PageText
 from repatria.progress import Silent
+from repatria.work.lease_files import Terms
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
-from tests.ocr.archives import Archive
+from tests.ocr.archives import DATASET, Archive
 from tests.ocr.making import CRASHES, FAKE, encoded, write_scans
 from tests.ocr.watching import QUICK, watch_of
 
@@ -76,7 +77,8 @@ def share(tmp_path: Path) -> Share:
 
 
 def tree(share: Share) -> list[str]:
-    return sorted(str(file.relative_to(share.root)) for file in share.root.rglob("*") if file.is_file())
+    found = [file.relative_to(share.root) for file in share.root.rglob("*") if file.is_file()]
+    return sorted(str(file) for file in found if ".repatria" not in file.parts)
 
 
 def rounds(watch: Watch) -> Iterator[Round]:
@@ -441,6 +443,31 @@ def test_a_second_watch_of_a_folder_is_refused(archive: Archive, share: Share) -
     assert next(rounds(watch_of(archive))).done == 1
 
 
+def test_a_second_watch_on_another_machine_is_refused_and_told_who_watches(
+    archive: Archive, share: Share, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(share, a__tif=scan(500))
+    watching = rounds(watch_of(archive))
+    next(watching)
+    assert list((share.root / "inbox").glob(".repatria/watch/leases/*-0001.json"))
+    (tmp_path / "other").mkdir()
+    second = watch_of(Archive.at(tmp_path / "other"), share=share)
+    monkeypatch.setattr(Share, "held", lambda _share: nullcontext())  # another machine's locks are not seen here
+    with pytest.raises(LockedError, match=r"share is being worked on by .* on "):
+        next(rounds(second))
+    watching.close()  # type: ignore[attr-defined]  # a generator
+    drop(share, b__tif=scan(510))
+    assert next(rounds(second)).done == 1
+
+
+def test_the_lease_of_a_share_is_not_renewed_below_its_mount_point(archive: Archive, share: Share) -> None:
+    with share.leased(DATASET, archive.state, StopSignal(), Terms(renewal=0.05, second_look=0.01)):
+        share.root.rename(share.root.with_name("gone"))
+        share.root.mkdir()
+        time.sleep(0.2)
+    assert not list(share.root.iterdir())
+
+
 def test_a_bordereau_that_changes_is_brought_into_the_archive_though_no_scan_comes(
     archive: Archive, share: Share
 ) -> None:
@@ -529,7 +556,7 @@ def test_a_full_target_ends_the_watch_and_the_next_one_goes_on(
     with pytest.raises(FullError) as caught:
         next(rounds(watch_of(archive)))
     assert caught.value.code == 5
-    assert len(list((share.root / "inbox").iterdir())) == 3
+    assert len(waiting(share)) == 3
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert next(rounds(watch_of(archive))).done == 3
     assert len(archive.documents()) == 3
@@ -543,6 +570,10 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "FAKE_ENGINE_READS": str(folder / "reads")}
     command = [sys.executable, "-m", "tests.ocr.watching", str(folder)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def waiting(share: Share) -> list[Path]:
+    return [file for file in (share.root / "inbox").iterdir() if file.name != ".repatria"]
 
 
 def contents(share: Share) -> Counter[bytes]:
@@ -564,10 +595,10 @@ def test_a_watch_killed_at_random_instants_loses_nothing_and_reads_no_finished_p
             process.send_signal(signal.SIGKILL)
             process.communicate()
         assert contents(share) == everything, "every scan is in one place, once"
-    if not list((share.root / "inbox").iterdir()):
+    if not waiting(share):
         (share.root / "done/f0.tif").rename(share.root / "inbox/f0.tif")  # so that the last run has begun when it ends
     with start(tmp_path) as process:
-        while list((share.root / "inbox").iterdir()) and process.poll() is None:
+        while waiting(share) and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         _printed, said = process.communicate(timeout=60)

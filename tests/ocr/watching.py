@@ -20,11 +20,16 @@ QUICK = Rhythm(pages=6, idle=0.4, settle=0.1, glance=0.05)
 
 
 def watch_of(
-    archive: Archive, rhythm: Rhythm = QUICK, stop: StopSignal | None = None, wishes: Wishes | None = None
+    archive: Archive,
+    rhythm: Rhythm = QUICK,
+    stop: StopSignal | None = None,
+    wishes: Wishes | None = None,
+    share: Share | None = None,
 ) -> Watch:
-    """Return a watch of the folder `share` beside an archive."""
-    patience = Patience(stop or StopSignal())
-    share = Share(archive.folder / "share")
+    """Return a watch of a folder: of `share` beside the archive, unless told."""
+    stop = stop or StopSignal()
+    patience = Patience(stop)
+    share = share or Share(archive.folder / "share")
 
     def open_run() -> AbstractContextManager[BundleRun]:
         return archive.run([SourceFacts(name="", uri=share.source().public_uri)], patience)
@@ -37,6 +42,7 @@ def watch_of(
         wishes=lambda: wishes or Wishes(FAKE, workers=2),
         is_intact=lambda _uri: True,
         patience=patience,
+        lease=lambda: share.leased(DATASET, archive.state, stop),
     )
 
 

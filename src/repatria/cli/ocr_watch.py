@@ -1,7 +1,6 @@
 """`ocr --watch`: a shared folder that is read as scans are dropped into it; one line for each bundle."""
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -79,15 +78,15 @@ def watch(
             wishes=_Current(out, archive.bordereau, wishes),
             is_intact=lambda uri: _is_intact(out, archive, state, uri),
             patience=patience,
+            lease=lambda: share.leased(dataset, state, stop),
             progress=progress,
         )
         out.say(_("Watching {folder}.").format(folder=share.root / "inbox"))
-        began, bundles, pages = time.monotonic(), 0, 0
+        bundles, pages = 0, 0
         for each in watching.run():
             bundles, pages = bundles + 1, pages + each.result.pages
             facts.update(bundles=bundles, pages=pages)
-            _show(out, dataset, each, time.monotonic() - began)
-            began = time.monotonic()
+            _show(out, dataset, each)
     raise AssertionError("a watch ends by an error")
 
 
@@ -133,15 +132,18 @@ def _is_intact(out: Output, archive: Archive, state: "StateFolder", uri: str) ->
     return not verdicts
 
 
-def _show(out: Output, dataset: str, told: "Round", seconds: float) -> None:
+def _show(out: Output, dataset: str, told: "Round") -> None:
     """Write the line of one bundle, and what is wrong with scans."""
-    from repatria.cli.quantity import number_text, quantity_text
+    from repatria.cli.quantity import number_text, quantity_text, rate_text
     from repatria.progress import Unit
 
     result = told.result
-    record_result(out, dataset, result, seconds, done=told.done, problems=told.problems)
+    record_result(out, dataset, result, told.seconds, done=told.done, problems=told.problems)
     moved = ngettext("{count} scan to done", "{count} scans to done", told.done).format(count=number_text(told.done))
-    parts = [quantity_text(result.pages, Unit.PAGES), moved]
+    read = quantity_text(result.pages, Unit.PAGES)
+    if result.pages:
+        read += f" ({rate_text(result.pages / max(told.seconds, 0.001), Unit.PAGES)})"
+    parts = [read, moved]
     if told.problems:
         parts.append(
             ngettext("{count} scan to problems", "{count} scans to problems", told.problems).format(

@@ -148,7 +148,10 @@ def _bar(done: int, total: int | None, width: int, encoding: str | None) -> str:
 
 
 class Lines:
-    """A line when a stage takes long, for logs and for cron's mail; short stages say nothing."""
+    """A line when a stage takes long, for logs and for cron's mail; short stages say nothing.
+
+    Time in which there was nothing to do (a watched folder was empty) does not count.
+    """
 
     def __init__(self, output: Output, clock: Callable[[], float] = time.monotonic) -> None:
         self._output = output
@@ -159,6 +162,7 @@ class Lines:
         self._total: int | None = None
         self._done = 0
         self._begun = self._told = clock()
+        self._idle_since: float | None = None
 
     def start(self, label: str, total: int | None, unit: Unit) -> None:
         """Begin a stage."""
@@ -166,12 +170,15 @@ class Lines:
             self._label, self._total, self._unit = label, total, unit
             self._done = 0
             self._begun = self._told = self._clock()
+            self._idle_since = self._begun if total == 0 else None
 
     def advance(self, amount: int) -> None:
         """Count, and tell if it is time."""
         with self._lock:
             self._done += amount
             now = self._clock()
+            if self._done == self._total:
+                self._idle_since = now
             if self._label is None or now - self._told < SECONDS_BETWEEN_LINES:
                 return
             self._told = now
@@ -195,6 +202,9 @@ class Lines:
         """Correct the total."""
         with self._lock:
             self._total = total
+            if self._idle_since is not None and self._done < total:
+                self._begun += self._clock() - self._idle_since
+                self._idle_since = None
 
     def finish(self) -> None:
         """End the stage."""

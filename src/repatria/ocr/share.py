@@ -6,6 +6,8 @@ done/       scans whose bundle was verified
 problems/   scans that need a person, each with a text that says what to do
 ```
 
+In `inbox` lies, hidden, who watches the folder now (docs/formats/leases.md).
+
 Files are moved by renaming, never copied, deleted or put over another. Where the share is not mounted any more, nothing
 is written: what lies below the mount point is another disk, that nobody looks at.
 """
@@ -25,8 +27,14 @@ from repatria.ocr.arrivals import share_gone
 from repatria.ocr.intake import ScanFolder
 from repatria.ocr.renaming import fitting, renamed, write_beside
 from repatria.reasons import reason_of
+from repatria.store.registry import open_store
+from repatria.work.lease import Claim, Lease
+from repatria.work.lease_files import Terms
+from repatria.work.state import StateFolder
+from repatria.work.stop import StopSignal
 
 INBOX, DONE, PROBLEMS = "inbox", "done", "problems"
+_HIDDEN, _LEASED = ".repatria", "watch"
 
 
 @dataclass(slots=True)
@@ -77,6 +85,21 @@ class Share:
         finally:
             self._held = None
             os.close(descriptor)
+
+    @contextmanager
+    def leased(
+        self, dataset_id: str, state: StateFolder, stop: StopSignal, terms: Terms | None = None
+    ) -> Iterator[None]:
+        """Be the only watch of the folder on all machines: LockedError names who has it.
+
+        `dataset_id` is the archive's, whose lock is held.
+        """
+        store = open_store((self.root / INBOX / _HIDDEN).as_uri(), role=Role.SOURCE)
+        try:
+            with Lease(store, dataset_id, state, stop, terms, Claim(_LEASED, str(self.root), self.require_there)):
+                yield
+        finally:
+            store.close()
 
     def is_known_to_be(self) -> bool:
         """Tell whether any of the three folders is there: a share that is not mounted has none."""

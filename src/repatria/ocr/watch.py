@@ -5,8 +5,9 @@ nothing has come for a while. Only when the bundle was read back from the target
 leave `inbox`. A run that is killed leaves them there; the next one knows them by their bytes.
 """
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -61,6 +62,8 @@ class Round:
     """Scans moved to `done`."""
     problems: int = 0
     """Scans moved to `problems`."""
+    seconds: float = 0.0
+    """In which scans were read: not those in which none was there."""
 
 
 @dataclass(slots=True)
@@ -77,6 +80,8 @@ class Watch:
     is_intact: Callable[[str], bool]
     """Tells of a finished bundle, by its URI, whether the target still holds what was signed."""
     patience: Patience
+    lease: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Makes this the only watch of the share on all machines."""
     progress: Progress = SILENT
     _arrivals: Arrivals = field(init=False)
     _handled: dict[str, str] = field(default_factory=dict)
@@ -86,6 +91,10 @@ class Watch:
     _under_way: set[str] = field(default_factory=set)
     """Those of them that are being read."""
     _problems: int = 0
+    _reading: float = 0.0
+    """Seconds in which scans were read in this round."""
+    _since: float = 0.0
+    """When the first of those that are being read was begun."""
     _bordereau: Bordereau | None = None
     """What describes the scans of this round."""
 
@@ -101,7 +110,7 @@ class Watch:
         if _text_of(self.desk.folder / VERIFIED_FILE):
             self._seen(self._require_share)
         self.share.prepare()
-        with self.share.held():
+        with self.share.held(), self.lease():
             while True:
                 finished = self._round()
                 if finished is not None:
@@ -132,7 +141,7 @@ class Watch:
 
     def _round(self) -> Round | None:
         """Make one bundle; None if nothing came of it."""
-        self._handled, self._archived, self._under_way, self._problems = {}, [], set(), 0
+        self._handled, self._archived, self._under_way, self._problems, self._reading = {}, [], set(), 0, 0.0
         wishes = self.wishes()
         self._bordereau = wishes.bordereau
         with self.open_run() as run, self.desk.journal() as journal:
@@ -152,7 +161,7 @@ class Watch:
             if self._seen(self._arrivals.is_empty):
                 journal.forget_all()
         found = result.uri or done or self._problems or result.findings
-        return Round(result, done, self._problems) if found else None
+        return Round(result, done, self._problems, self._reading) if found else None
 
     def _works(self, run: BundleRun, opened: OpenedBatch) -> Iterator[Work | None]:
         """Yield scans as they become whole, None while there are none, until the bundle is to be closed."""
@@ -169,6 +178,7 @@ class Watch:
                 work = Work(scan, placed[scan.path])
                 if opened.batch.is_to_read(work):
                     read += 1
+                    self._since = self._since if self._under_way else time.monotonic()
                     self._under_way.add(scan.path)
                     opened.counted.came()
                     yield work
@@ -188,6 +198,8 @@ class Watch:
     def _take(self, taken: Taken, journal: PageJournal) -> None:
         """Note what became of a scan; one that cannot be read at all goes to `problems` at once."""
         mark = _mark(taken.scan.object)
+        if self._under_way == {taken.scan.path}:
+            self._reading += time.monotonic() - self._since
         self._under_way.discard(taken.scan.path)
         if not taken.was_read:  # it changed, or went: what is there now is looked at anew
             self._handled.pop(taken.scan.path, None)

@@ -15,9 +15,9 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -43,14 +43,34 @@ _REMEMBERED = 8
 """Leases of this state folder that are remembered: those of killed runs, until they are ended or have expired."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a lease is for, where that is not a dataset at its target."""
+
+    folder: str
+    """Where its files lie at the store: below it in `leases/`."""
+    called: str
+    """As people call it."""
+    require_there: Callable[[], None] = lambda: None
+    """Raises a StoreError while the store is not to be written to."""
+
+
 class Lease:
     """The lease of one run: taken as the context begins, renewed by a thread of its own, ended with the context."""
 
     def __init__(
-        self, store: Store, dataset_id: str, state: StateFolder, stop: StopSignal, terms: Terms | None = None
+        self,
+        store: Store,
+        dataset_id: str,
+        state: StateFolder,
+        stop: StopSignal,
+        terms: Terms | None = None,
+        claim: Claim | None = None,
     ) -> None:
+        """Claim a dataset, whose lock is held, or something that this dataset alone may work on for a time."""
         self._store = store
         self._dataset = dataset_id
+        self._claim = claim or Claim(dataset_id, dataset_id)
         self._state = state
         self._stop = stop
         self._terms = terms or Terms()
@@ -113,7 +133,8 @@ class Lease:
 
     def _put(self, what: str) -> None:
         now = datetime.now(UTC)
-        path = f"{self._dataset}/{layout.LEASES}/{now.strftime(STAMP)}-{self._token}-{what}.json"
+        self._claim.require_there()
+        path = f"{self._claim.folder}/{layout.LEASES}/{now.strftime(STAMP)}-{self._token}-{what}.json"
         fields = {**asdict(self._here), **(asdict(self._mark) if self._mark else {})}
         fields["process"] = fields.pop("pid")
         data = canonical(
@@ -136,7 +157,7 @@ class Lease:
         """Return once nobody else has the dataset; LockedError if somebody has it, or came first."""
         end, looked_for = time.monotonic() + self._terms.patience, set[str]()
         while True:
-            seen = leases_at(self._store, self._dataset)
+            seen = leases_at(self._store, self._claim.folder)
             own = seen.get(self._token)
             if own is not None:  # else the store shows files late: look again
                 self._last = own.last
@@ -186,7 +207,7 @@ class Lease:
 
     def _look_again(self) -> None:
         """See whether a lease that went before this one was only shown late."""
-        seen = leases_at(self._store, self._dataset)
+        seen = leases_at(self._store, self._claim.folder)
         own = seen.get(self._token)
         if own is not None:
             self._lose_to([other for other in self._others(seen) if goes_before(other, own)])
@@ -195,7 +216,7 @@ class Lease:
         """Write the next file; where the last one had expired meanwhile, see whether another run took over."""
         before = self._last
         self._put_next()
-        seen = leases_at(self._store, self._dataset)
+        seen = leases_at(self._store, self._claim.folder)
         own = seen.get(self._token)
         if own is None:
             return
@@ -216,13 +237,14 @@ class Lease:
     def _finish(self, paths: Iterable[str], token: str) -> None:
         """Remove the files of a lease; where that is refused, write the one that ends it."""
         with suppress(*TRANSIENT):
+            self._claim.require_there()
             if all([_delete(self._store, path) for path in paths]):  # each of them, whatever became of the others
-                remove_empty(self._store, f"{self._dataset}/{layout.LEASES}")
+                remove_empty(self._store, f"{self._claim.folder}/{layout.LEASES}")
                 return
             stamp = datetime.now(UTC).strftime(STAMP)
             data = canonical({"type": LEASE_TYPE, "dataset": self._dataset, "lease": token, "ended": stamp})
             with suppress(StoreError):
-                path = f"{self._dataset}/{layout.LEASES}/{stamp}-{token}-end.json"
+                path = f"{self._claim.folder}/{layout.LEASES}/{stamp}-{token}-end.json"
                 self._store.put(path, [data], len(data))
 
     def _locked(self, other: SeenLease) -> LockedError:
@@ -230,7 +252,7 @@ class Lease:
         minutes = round(self._terms.lifetime / 60)
         return LockedError(
             _("{dataset} is being worked on by {user} on {host} (process {pid}) since {since}.").format(
-                dataset=self._dataset, user=holder.user, host=holder.host, pid=holder.pid, since=holder.since
+                dataset=self._claim.called, user=holder.user, host=holder.host, pid=holder.pid, since=holder.since
             ),
             advice=ngettext(
                 "Wait for that run to end. If that process or machine is gone, this dataset is free {count} minute"
