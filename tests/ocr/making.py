@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from repatria.ocr.engine import Engine, EngineChoice, Layout, Upright
+from repatria.ocr.lexicon import Lexicon, WordGraphs
 from repatria.ocr.preparation import Grey
 from repatria.ocr.words import Box, Word
 
@@ -51,6 +52,8 @@ CRASHES, HANGS = 333, 444
 
 class FakeEngine:
     """Says on every page that it is one, and how wide it is; some widths end it."""
+
+    lexicon: Lexicon = WordGraphs()
 
     def read(self, image: Image.Image, dpi: float, layout: Layout = Layout.AUTOMATIC) -> list[Word]:
         if reads := os.environ.get("FAKE_ENGINE_READS"):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from repatria.ocr.engine import Layout, Upright
+from repatria.ocr.lexicon import Lexicon
 from repatria.ocr.looks import (
     DOUBTFUL,
     READING_DPI,
@@ -19,6 +20,7 @@ from repatria.ocr.looks import (
 from repatria.ocr.readings import Look, Reading
 from repatria.ocr.words import Box, Word
 from tests.ocr.making import grey, page, word
+from tests.ocr.test_lexicon import lexicon
 
 SHEET = Sheet(grey(page()), 150.0, dpi_known=True)
 BLANK = Sheet(np.full((1600, 1200), 250, dtype=np.uint8), 150.0, dpi_known=True)
@@ -33,6 +35,8 @@ def words_of(confidence: float, *texts: str, height: float = 27) -> list[Word]:
 
 class Scripted:
     """An engine that answers one reading after the other, the last one for ever."""
+
+    lexicon: Lexicon = lexicon("campagne", "personnel", "soignant", "vaccination")
 
     def __init__(self, *answers: Sequence[Word], upright: Upright | None = None) -> None:
         self._answers = list(answers)
@@ -60,6 +64,20 @@ def test_a_page_read_badly_is_read_again_and_the_better_reading_is_kept() -> Non
     read = read_sheet(SHEET, 1, engine)
     assert [each.text for each in read.words] == ["campagne"]
     assert "second-look" in read.flags
+
+
+def test_a_page_read_surely_is_read_again_if_its_words_are_none() -> None:
+    wrong, right = ([*words_of(96.0, said, "soignant", "vaccination")] for said in ("nersonnel", "personnel"))
+    engine = Scripted(wrong, right)
+    read = read_sheet(SHEET, 1, engine)
+    assert [each.text for each in read.words] == ["personnel", "soignant", "vaccination"]
+    assert len(engine.seen) == 3
+
+
+def test_halves_of_words_that_lines_break_are_no_misread_ones() -> None:
+    engine = Scripted([*words_of(96.0, "vaccina-"), *words_of(96.0, "tion", "soignanx-")])
+    read_sheet(SHEET, 1, engine)
+    assert len(engine.seen) == 1
 
 
 def test_boxes_are_in_the_pixels_of_the_page_whatever_it_was_resized_to() -> None:

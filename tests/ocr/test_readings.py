@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from repatria.ocr.lexicon import WordGraphs
 from repatria.ocr.readings import Look, Reading, agreed, best_of, without_noise
 from repatria.ocr.words import Box, Word
+from tests.ocr.test_lexicon import lexicon
 
 PAPER = np.full((40, 400), 250, dtype=np.uint8)
 
@@ -22,6 +24,7 @@ def reading(*words: Word) -> Reading:
 
 
 NOTHING = reading()
+NO_WORDS = WordGraphs()
 ONE_SURE_WORD = reading(*words_of(96.0, "je"))
 GOOD_PAGE = reading(*words_of(80.0, *["dispositions"] * 20))
 POOR_PAGE = reading(*words_of(60.0, *["dispositions"] * 20))
@@ -51,7 +54,7 @@ def said(words: tuple[Word, ...]) -> str:
 def test_a_word_that_other_readings_agree_on_takes_the_place_of_the_best_ones() -> None:
     best = reading(*words_of(90.0, "le", "nersonnel", "soignant"))
     others = [reading(*words_of(70.0, "le", "personnel", "soignant", aside=shift)) for shift in (4.0, -6.0)]
-    words = agreed(best, others)
+    words = agreed(best, others, NO_WORDS)
     assert said(words) == "le personnel soignant"
     assert words[1].box == best.words[1].box
 
@@ -59,23 +62,36 @@ def test_a_word_that_other_readings_agree_on_takes_the_place_of_the_best_ones() 
 def test_a_word_stays_where_the_others_do_not_agree() -> None:
     best = reading(*words_of(80.0, "quinine"))
     others = [reading(*words_of(60.0, "guinine")), reading(*words_of(60.0, "quinïne")), NOTHING]
-    assert said(agreed(best, others)) == "quinine"
+    assert said(agreed(best, others, NO_WORDS)) == "quinine"
+
+
+def test_a_word_that_the_lexicon_knows_stands_against_two_that_it_does_not() -> None:
+    best = reading(*words_of(90.0, "nersonnel"))
+    others = [reading(*words_of(90.0, "nersonnel")), reading(*words_of(80.0, "personnel"))]
+    assert said(agreed(best, others, NO_WORDS)) == "nersonnel"
+    assert said(agreed(best, others, lexicon("personnel"))) == "personnel"
+
+
+def test_a_name_stays_where_nearly_all_read_it() -> None:
+    best = reading(*words_of(90.0, "Sarr"))
+    others = [reading(*words_of(90.0, "Sarr"))] * 3 + [reading(*words_of(90.0, "Sari"))]
+    assert said(agreed(best, others, lexicon("sari"))) == "Sarr"
 
 
 def test_words_that_stand_elsewhere_have_no_vote() -> None:
     best = reading(*words_of(20.0, "un"))
     others = [reading(*words_of(95.0, "deux", aside=45.0))] * 2
-    assert said(agreed(best, others)) == "un"
+    assert said(agreed(best, others, NO_WORDS)) == "un"
 
 
 def test_a_reading_alone_stays_as_it_is() -> None:
-    assert agreed(GOOD_PAGE, []) == GOOD_PAGE.words
+    assert agreed(GOOD_PAGE, [], NO_WORDS) == GOOD_PAGE.words
 
 
 def test_what_is_agreed_on_is_as_sure_as_the_surest_who_say_it() -> None:
     best = reading(*words_of(40.0, "mars"))
     others = [reading(*words_of(85.0, "mars")), reading(*words_of(95.0, "mors"))]
-    (word,) = agreed(best, others)
+    (word,) = agreed(best, others, NO_WORDS)
     assert (word.text, word.confidence) == ("mars", 85.0)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from repatria.errors import UsageError
 from repatria.i18n import _
 from repatria.ocr.languages import advice_for, shown
+from repatria.ocr.lexicon import Lexicon, WordGraphs
 from repatria.ocr.words import Box, Word
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class Upright:
 
 class Engine(Protocol):
     """Reads one prepared picture at a time; not for several threads at once."""
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The words of the languages it reads."""
 
     def read(self, image: "Image", dpi: float, layout: Layout = Layout.AUTOMATIC) -> list[Word]:
         """Return the words of a grey picture in reading order, boxes in its pixels; empty if there are none."""
@@ -157,6 +162,10 @@ def _installed_engine() -> tuple[str, str]:
     )
 
 
+def _lexicon_of(choice: EngineChoice) -> Lexicon:
+    return WordGraphs.of(Path(choice.tessdata), choice.languages)
+
+
 class _Lines:
     """Numbers words by the beginnings of lines and blocks that an engine tells."""
 
@@ -186,6 +195,7 @@ class _TesserocrEngine:
             if choice.can_orient
             else None
         )
+        self.lexicon = _lexicon_of(choice)
         self._reader.SetVariable("debug_file", os.devnull)  # complaints about single pages; stderr has its own rules
 
     def read(self, image: "Image", dpi: float, layout: Layout = Layout.AUTOMATIC) -> list[Word]:
@@ -247,6 +257,7 @@ class _PytesseractEngine:
             )
         tempfile.tempdir = str(_MEMORY_FOLDER)
         os.environ["TESSDATA_PREFIX"] = choice.tessdata
+        self.lexicon = _lexicon_of(choice)
         self._pytesseract = pytesseract
         self._choice = choice
 

@@ -7,12 +7,14 @@ No preparation wins everywhere, so a page that the first look read badly gets ot
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
 
 from repatria.ocr.condition import condition_flags
 from repatria.ocr.engine import Engine, Layout
+from repatria.ocr.lexicon import misread_share
 from repatria.ocr.order import in_reading_order
 from repatria.ocr.preparation import PREPARATIONS, Grey, flattened, ink_share, resized, skew_of, turned
 from repatria.ocr.readings import Look, Reading, agreed, best_of, without_noise
@@ -28,7 +30,9 @@ WORD_HEIGHT = 27.0
 MOST_READING_PIXELS = 50_000_000
 MOST_ENLARGED = 2.0
 SURE = 90.0
-"""Mean confidence of a page that needs no second look."""
+"""Mean confidence of a page that needs no second look, unless it has too many words that are none."""
+MISREAD = 0.08
+"""Share of words, one letter off from another word, above which a page was misread however sure the engine is."""
 DOUBTFUL = 85.0
 """Mean confidence below which every look is taken, and any may be the best. Above it two more looks put single words
 right: the first one's blocks and lines stand."""
@@ -68,10 +72,10 @@ def read_sheet(sheet: Sheet, number: int, engine: Engine) -> PageText:
     first = tried[-1]
     readings = [first]
     blank = not first.words and _is_blank(sheet)
-    if first.confidence < SURE and not blank:
+    if not blank and (first.confidence < SURE or _misread(first, engine) > MISREAD):
         readings += [take(sheet, look, engine) for look in more_looks(sheet, first)]
     best = first if first.confidence >= DOUBTFUL else best_of(readings)
-    words = agreed(best, [reading for reading in readings if reading is not best])
+    words = agreed(best, [reading for reading in readings if reading is not best], engine.lexicon)
     kept = replace(best, words=without_noise(in_reading_order(words)))
     flags = _flags(rotation, kept, again=len(tried) + len(readings) > 2, blank=blank)
     height, width = sheet.grey.shape
@@ -155,6 +159,17 @@ def _rotation_of(sheet: Sheet, engine: Engine) -> int:
     small = resized(sheet.grey, _bounded(sheet, READING_SIDE / max(sheet.grey.shape)))
     upright = engine.upright(Image.fromarray(flattened(small)))
     return upright.rotation if upright and upright.confidence >= _ENOUGH_TO_TURN else 0
+
+
+def _misread(reading: Reading, engine: Engine) -> float:
+    """Return the share of misread words; the halves of words that lines break are no words."""
+    words = in_reading_order(reading.words)
+    whole = [
+        word.text
+        for before, word in pairwise([None, *words])
+        if word is not None and not word.text.endswith("-") and not (before and before.text.endswith("-"))
+    ]
+    return misread_share(whole, engine.lexicon)
 
 
 def _flags(rotation: int, best: Reading, *, again: bool, blank: bool) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """What a look at a page gave, and what several together say: the surest reading, its words put right by the others.
 
 Two readings of a page seldom go wrong at the same word, so where others agree on another word at the same place than
-the surest reading has, theirs is kept (Fiscus 1997, ROVER: votes weighed by confidence).
+the surest reading has, theirs is kept (Fiscus 1997, ROVER: votes weighed by confidence), and a word that a lexicon
+knows before one that it does not: an engine is often sure of a letter that makes no word.
 """
 
 import math
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repatria.ocr.engine import Layout
+from repatria.ocr.lexicon import Lexicon, is_lexical
 from repatria.ocr.preparation import Grey
 from repatria.ocr.words import Word
 
@@ -22,6 +24,8 @@ NOISE = 70.0
 _BELOW_MEAN = 15.0
 SAME_PLACE = 0.5
 """Share that two boxes have in common of what they cover together, from which they hold the same word."""
+KNOWN_WORD = 3.0
+"""Votes of a word that a lexicon knows, for one of a word that it does not."""
 NOISE_LINE = 50.0
 """Mean confidence of a line below which it is noise, if it has no word of LETTERS_OF_TEXT letters."""
 LETTERS_OF_TEXT = 4
@@ -74,13 +78,10 @@ def best_of(readings: Sequence[Reading]) -> Reading:
     return max(readings, key=lambda reading: reading.worth(noise))
 
 
-def agreed(best: Reading, others: Sequence[Reading]) -> tuple[Word, ...]:
-    """Return the words of `best`, each as most of the readings have it, votes weighed by confidence."""
+def agreed(best: Reading, others: Sequence[Reading], lexicon: Lexicon) -> tuple[Word, ...]:
+    """Return the words of `best`, each as most of the readings have it, votes weighed by confidence and lexicon."""
     beside = [list(_at_same_places(best.words, other.words)) for other in others]
-    return tuple(
-        _voted(word, [found[place] for found in beside if found[place] is not None])
-        for place, word in enumerate(best.words)
-    )
+    return tuple(_voted(word, [found[place] for found in beside], lexicon) for place, word in enumerate(best.words))
 
 
 def without_noise(words: Sequence[Word]) -> tuple[Word, ...]:
@@ -93,14 +94,16 @@ def without_noise(words: Sequence[Word]) -> tuple[Word, ...]:
     return tuple(word for line in lines if not _is_noise(line) for word in _trimmed(line))
 
 
-def _voted(word: Word, others: Sequence[Word | None]) -> Word:
+def _voted(word: Word, others: Sequence[Word | None], lexicon: Lexicon) -> Word:
     votes: defaultdict[str, float] = defaultdict(float)
     surest: dict[str, float] = {}
     for each in (word, *others):
         if each is not None:
             votes[each.text] += each.confidence or 0.0
             surest[each.text] = max(surest.get(each.text, 0.0), each.confidence or 0.0)
-    text = max(votes, key=lambda said: votes[said])
+    if len(votes) == 1:
+        return replace(word, confidence=surest[word.text])
+    text = max(votes, key=lambda said: votes[said] * (KNOWN_WORD if is_lexical(said, lexicon) else 1.0))
     return replace(word, text=text, confidence=surest[text])
 
 
