@@ -26,6 +26,7 @@ from repatria.store.sftp_program import Ssh
 from repatria.store.sftp_reading import RemoteBytes, Span
 from repatria.store.sftp_session import Session
 from repatria.store.sftp_walk import Walk
+from repatria.store.sftp_writing import TreeWriter
 
 Answer = TypeVar("Answer")
 
@@ -43,6 +44,7 @@ class SftpStore:
         self.uri = tree.uri
         self.role = tree.role
         self._tree = tree
+        self._writer = TreeWriter(tree)
         self._pool = pool
 
     def list(self, prefix: str = "", *, enter: Callable[[str], bool] | None = None) -> Iterator[Object]:
@@ -89,37 +91,37 @@ class SftpStore:
         """Write aside, flush, then rename without replacing."""
         names = components(path, self.role)
         with self._pool.lend(FULL) as session, self._tree.told(path):
-            self._tree.refuse_taken(session, names)
+            self._writer.refuse_taken(session, names)
             if like is None or like.kind is ObjectKind.FILE:
-                self._tree.put_file(session, names, data, size, like)
+                self._writer.put_file(session, names, data, size, like)
             else:
-                self._tree.make(session, names, like)
+                self._writer.make(session, names, like)
 
     def replace(self, path: str, data: Iterable[Buffer], size: int, sha256: bytes) -> None:
         """Write aside, flush, read back, then rename over the file."""
         names = components(path, self.role)
         with self._pool.lend(FULL) as session, self._tree.told(path):
-            self._tree.replace_file(session, names, data, size, sha256)
+            self._writer.replace_file(session, names, data, size, sha256)
 
     def delete(self, path: str) -> None:
         """Remove a file, a symlink or an empty folder."""
         components(path, self.role)
-        self._ask(path, lambda session: self._tree.remove(session, path))
+        self._ask(path, lambda session: self._writer.remove(session, path))
 
     def aside(self) -> Sequence[Object]:
         """Return the files that runs which were cut off left aside."""
-        return self._ask("", self._tree.left_aside)
+        return self._ask("", self._writer.left_aside)
 
     def remove_aside(self, path: str) -> None:
         """Remove one of them; nothing if it is gone already."""
-        self._ask(path, lambda session: self._tree.remove(session, path))
+        self._ask(path, lambda session: self._writer.remove(session, path))
 
     def close(self) -> None:
         """Leave no folder aside behind, and end the connections."""
-        if self._tree.used_aside:
+        if self._writer.used_aside:
             # It holds nothing that counts; where it cannot be removed now, the next run does it.
             with contextlib.suppress(StoreError):
-                self._ask("", self._tree.remove_aside)
+                self._ask("", self._writer.remove_aside)
         self._pool.close()
 
     def _ask(self, path: str, question: Callable[[Session], Answer]) -> Answer:

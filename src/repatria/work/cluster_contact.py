@@ -107,6 +107,7 @@ def _fault_of(worker: str, facts: WorkerFacts | Exception, outfit: Outfit) -> st
             worker=worker
         )
     if isinstance(facts, Exception):
-        reason = type(facts).__name__
+        # What a worker could not even unpack comes back as plain text: mostly that there is no Repatria.
+        reason = str(facts) if type(facts) is Exception else type(facts).__name__
         return _("The Dask worker {worker} cannot run Repatria ({reason}).").format(worker=worker, reason=reason)
     return outfit.fault_of(facts)
