@@ -5,6 +5,8 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -131,6 +133,29 @@ def test_what_a_run_may_be_at_work_on_stays(site: Path, capsys: pytest.CaptureFi
     write(site / "vault/d/leases", {f"{stamp}-{'a' * 16}-0001.json": b"{}"})
     ((only,), _summary) = cleaned(capsys, "--execute")
     assert only["keep"] == "held"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from repatria.store.registry import open_store
+from repatria.work.lease import Lease
+from repatria.work.state import StateFolder
+from repatria.work.stop import StopSignal
+Lease(open_store(Path("vault").absolute().as_uri()), "d", StateFolder(Path("lost")), StopSignal()).__enter__()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_run_that_was_killed_on_this_machine_works_no_more_though_its_state_is_lost(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run([sys.executable, "-c", KILLED], cwd=site, check=False)
+    shutil.rmtree(site / "lost")
+    assert len(list(site.glob("vault/d/leases/*"))) == 1
+    listed, _summary = cleaned(capsys, "--execute")
+    assert {(each["kind"], each["keep"]) for each in listed} == {("unfinished bundle", None), ("lease", None)}
+    assert not list(site.glob("vault/d/leases/*"))
 
 
 def test_leases_that_are_long_over_are_removed(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

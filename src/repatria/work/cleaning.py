@@ -20,7 +20,7 @@ from repatria.errors import CryptError, RepatriaError, StoreError
 from repatria.store.base import Store
 from repatria.store.folders import remove_empty
 from repatria.store.leftovers import Leftover, leftovers_at, remove_leftover
-from repatria.work.lease_files import SeenLease, Terms, leases_at
+from repatria.work.lease_files import SeenLease, Terms, is_dead, leases_at
 from repatria.work.lying import LyingBundle, latest_checkpoint, lying_bundles
 from repatria.work.overview import standing_of
 from repatria.work.state import StateFolder
@@ -49,7 +49,7 @@ class Keep(StrEnum):
     NAMED = "named"
     """A finished bundle builds on it, or may: its statement cannot be read."""
     HELD = "held"
-    """A run works on the dataset, or ended without ending its lease less than a day ago."""
+    """A run works on the dataset; or one of another machine ended without ending its lease less than a day ago."""
     OURS = "ours"
     """This machine goes on with it."""
     YOUNG = "young"
@@ -122,6 +122,8 @@ class _Looked:
     """
     ours: str | None
     leases: Sequence[SeenLease]
+    dead: frozenset[str]
+    """Of the leases that nobody ended, those of runs that were killed on this machine."""
 
     @classmethod
     def at(
@@ -146,12 +148,18 @@ class _Looked:
             if known and known not in readable:
                 unreadable = max(unreadable, known)
         ours = standing.unfinished.bundle if standing.unfinished else None
-        return cls(dataset_id, bundles, frozenset(named), unreadable, ours, leases)
+        now = time.time()
+        dead = frozenset(each.token for each in leases if each.is_live(now, PATIENT) and is_dead(store, each))
+        return cls(dataset_id, bundles, frozenset(named), unreadable, ours, leases, dead)
 
     @property
     def is_held(self) -> bool:
         """Whether a run may be at work: a day is allowed for clocks that differ."""
-        return any(lease.is_live(time.time(), PATIENT) for lease in self.leases)
+        return any(self.may_live(lease) for lease in self.leases)
+
+    def may_live(self, lease: SeenLease) -> bool:
+        """Return whether the run that holds a lease may be at work."""
+        return lease.token not in self.dead and lease.is_live(time.time(), PATIENT)
 
     def keep(self, bundle: LyingBundle, oldest_ns: int) -> Keep | None:
         """Return why an unfinished bundle stays, None if nobody can need it."""
@@ -173,7 +181,7 @@ def _of_dataset(store: Store, looked: _Looked, vouch: Vouch, oldest_ns: int) -> 
         elif not looked.is_held:
             yield from _strays(store, bundle, vouch)
     for lease in looked.leases:
-        if not lease.is_live(time.time(), PATIENT):
+        if not looked.may_live(lease):
             paths = tuple(mark.path for mark in lease.marks)
             yield Litter(Kind.LEASE, looked.dataset_id, lease.token, paths, 0, int(lease.last * 1e9))
 

@@ -28,7 +28,7 @@ from repatria.errors import LockedError, NotFoundError, StoreError
 from repatria.i18n import _, ngettext
 from repatria.store.base import Store
 from repatria.store.folders import remove_empty
-from repatria.work.lease_files import STAMP, SeenLease, Terms, goes_before, leases_at, told_by
+from repatria.work.lease_files import STAMP, SeenLease, Terms, goes_before, is_dead, leases_at, told_by
 from repatria.work.lock import Holder
 from repatria.work.patience import TRANSIENT
 from repatria.work.process_mark import ProcessMark
@@ -163,7 +163,7 @@ class Lease:
                 self._last = own.last
                 unknown = [other for other in self._others(seen, dead) if other.token not in looked_for]
                 looked_for.update(other.token for other in unknown)
-                dead.update(other.token for other in unknown if self._is_dead(other))
+                dead.update(other.token for other in unknown if is_dead(self._store, other))
                 self._end_dead(seen, dead)
                 others = self._others(seen, dead)
                 if not others:
@@ -180,11 +180,6 @@ class Lease:
         own = {self._token, *dead}
         live = [each for token, each in seen.items() if token not in own and each.is_live(self._last, self._terms)]
         return sorted(live, key=lambda each: (each.first, each.token))
-
-    def _is_dead(self, other: SeenLease) -> bool:
-        """Return whether the run that holds a lease was one of this machine, and is gone."""
-        mark = told_by(self._store, other).mark
-        return mark is not None and mark.is_gone()
 
     def _end_dead(self, seen: dict[str, SeenLease], dead: set[str]) -> None:
         """End what killed runs of this machine left, so that other machines need not wait for it to expire."""

@@ -146,6 +146,12 @@ def told_by(store: Store, lease: SeenLease) -> Told:
         return Told(Holder("?", "?", 0, "?"))
 
 
+def is_dead(store: Store, lease: SeenLease) -> bool:
+    """Return whether the run that holds a lease was one of this machine, and is gone."""
+    mark = told_by(store, lease).mark
+    return mark is not None and mark.is_gone()
+
+
 def _word(value: object) -> str:
     """Return a word that somebody wrote at the target, fit to be shown."""
     if not isinstance(value, str) or not value.isprintable():
