@@ -282,6 +282,7 @@ def test_a_unit_that_ends_its_workers_is_given_up_and_where_none_is_left_the_run
     with scheduler.working(2), opened(scheduler, patience=patience) as cluster:
         with pytest.raises(WorkersLostError):
             cluster.call(end_worker, None)
+        assert cluster.threads == 1
         with pytest.raises(StoppedError, match=r"has no workers\. It was waited for in vain") as stopped:
             cluster.call(double, 21)
     assert stopped.value.code == 8
@@ -335,14 +336,14 @@ def test_certificates_that_do_not_fit_are_told_and_what_to_name(
     with dask_cluster(tmp_path, scheme="tls", environment=as_environment(settings)) as scheduler:
         with pytest.raises(UsageError, match="does not answer as a Dask scheduler") as refused, opened(scheduler):
             pass
-        assert "name certificates in this machine's Dask configuration, too" in refused.value.advice
+        assert "speaks TLS; then name certificates in this machine's Dask configuration, too" in refused.value.advice
         with (
             dask.config.set(certificates(tmp_path / "other")),
             pytest.raises(UsageError, match="does not answer as a Dask scheduler") as refused,
             opened(scheduler),
         ):
             pass
-        assert "certificates of the same CA" in refused.value.advice
+        assert "does not speak TLS with certificates of the same CA" in refused.value.advice
         (tmp_path / "tls" / "key").unlink()
         with (
             dask.config.set(settings),
@@ -401,3 +402,13 @@ def test_a_worker_of_another_version_is_refused_by_name_and_version(
         rf"The Dask worker tcp://127\S+ runs Repatria 0\.0\.9, this machine {__version__}", str(refused.value)
     )
     assert refused.value.advice.startswith("Start each worker with this very version of Repatria")
+
+
+def test_a_worker_without_repatria_is_named_with_what_is_missing(scheduler: DaskCluster, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['repatria'] = None\n")
+    with (
+        scheduler.working(1, environment=[{"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}]),
+        pytest.raises(UsageError, match=r"tcp://127\S+ cannot run Repatria \(ModuleNotFoundError.*repatria"),
+        opened(scheduler),
+    ):
+        pass

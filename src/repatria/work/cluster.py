@@ -64,8 +64,8 @@ class Cluster:
 
     @property
     def threads(self) -> int:
-        """How many units the workers run at once now; StoppedError (8) if the scheduler is lost."""
-        return int(self._scheduler.answered(self._scheduler.told)["total_threads"])
+        """How many units the workers run at once now, 1 if all are gone; StoppedError (8) if the scheduler is lost."""
+        return max(1, int(self._scheduler.answered(self._scheduler.told)["total_threads"]))
 
     @contextmanager
     def holding(self, value: object) -> Iterator[Held]:

@@ -39,13 +39,13 @@ def no_answer(address: ClusterAddress, reason: str, *, secured: bool | None = No
         advice = _("Start one with: dask scheduler. Without --workers, this machine does the work alone.")
     elif secured:
         advice = _(
-            "Something listens there. If it is a scheduler, it must speak TLS too, with certificates of the same CA as"
-            " those in this machine's Dask configuration (distributed.comm.tls)."
+            "Something listens there: a scheduler that hangs, or one that does not speak TLS with certificates of the"
+            " same CA as those in this machine's Dask configuration (distributed.comm.tls)."
         )
     else:
         advice = _(
-            "Something listens there. If it is a scheduler that speaks TLS, name certificates in this machine's Dask"
-            " configuration, too (distributed.comm.tls)."
+            "Something listens there: a scheduler that hangs, or one that speaks TLS; then name certificates in this"
+            " machine's Dask configuration, too (distributed.comm.tls)."
         )
     return UsageError(
         _("{address} does not answer as a Dask scheduler ({reason}).").format(address=address, reason=reason),
