@@ -26,6 +26,16 @@ PATIENCE = 60.0
 """Seconds that a process may take to be there."""
 
 
+@contextmanager
+def frozen(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Have a process do nothing, its connections open, until the block ends."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 @dataclass(slots=True)
 class DaskWorker:
     """One worker process."""
@@ -38,15 +48,6 @@ class DaskWorker:
         """End it as a power cut would."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Have it do nothing, its connections open, until the block ends."""
-        self.process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
 
 
 @dataclass(slots=True)

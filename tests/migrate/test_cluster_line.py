@@ -24,7 +24,7 @@ from repatria.migrate.errand import Site
 from repatria.migrate.unproven import MOST_VOLUMES
 from repatria.store.registry import open_store
 from tests.cli.making import code
-from tests.cluster import ROOT, DaskCluster, as_environment, certificates, dask_cluster
+from tests.cluster import ROOT, DaskCluster, as_environment, certificates, dask_cluster, frozen
 from tests.migrate.making import noise
 from tests.servers import ACCESS_KEY, SECRET_KEY, Server
 from tests.store.meddling import Answer, Asked, Meddler, error
@@ -106,13 +106,17 @@ def when_volumes_are_there(folder: Path, count: int, act: Callable[[], object]) 
     """Do something once so many volumes are at the target."""
 
     def watch() -> None:
-        while len(list(folder.glob("vault/d/*/data/vol-*"))) < count:
+        while len(volumes_put_here(folder)) < count:
             time.sleep(0.01)
         act()
 
     thread = threading.Thread(target=watch)
     thread.start()
     return thread
+
+
+def volumes_put_here(folder: Path) -> list[Path]:
+    return sorted(folder.glob("vault/d/*/data/vol-*"))
 
 
 def volumes_put(proxy: Meddler) -> list[str]:
@@ -235,7 +239,7 @@ def test_a_window_that_closes_ends_the_copy_and_a_plain_one_goes_on_from_several
     told = " ".join(capsys.readouterr().err.split())
     assert re.search(r"\d+ of \d+ volumes are safe at the target", told)
     assert "The window opens on" in told
-    assert 16 <= len(list(tmp_path.glob("vault/d/*/data/vol-*"))) < 2 * sum(map(len, FILES.values())) // MIB
+    assert 16 <= len(volumes_put_here(tmp_path)) < 2 * sum(map(len, FILES.values())) // MIB
     assert code("copy", "d.toml", "--window", "Mon-Sun", "-q") == 0
     assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
     scanned = {f"scanner/{path}": data for path, data in {**FILES, **GONE}.items()}
@@ -291,8 +295,47 @@ def test_a_worker_that_hangs_for_a_while_goes_on_where_it_was(
     with cluster.working(2) as workers, ExitStack() as hanging:
 
         def freeze() -> None:
-            hanging.enter_context(workers[0].frozen())
+            hanging.enter_context(frozen(workers[0].process))
             when_volumes_are_there(tmp_path, 12, hanging.close).join()
+
+        freezing = when_volumes_are_there(tmp_path, 4, freeze)
+        assert code("copy", "d.toml", "--workers", str(cluster.address), "-q") == 0
+        freezing.join()
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    assert restored(tmp_path / "home") == {**FILES, **GONE}
+    assert bytes_read_again(abroad) == 0
+
+
+@pytest.mark.soak
+def test_a_worker_that_hangs_for_longer_than_dask_waits_is_done_without_and_sent_home_when_it_wakes(
+    abroad: Meddler, tmp_path: Path
+) -> None:
+    slowly(abroad, 0.02)
+    with (
+        dask_cluster(tmp_path, environment={"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "6s"}) as cluster,
+        cluster.working(2) as workers,
+        ExitStack() as hanging,
+    ):
+        freezing = when_volumes_are_there(tmp_path, 4, lambda: hanging.enter_context(frozen(workers[0].process)))
+        assert code("copy", "d.toml", "--workers", str(cluster.address), "-q") == 0
+        freezing.join()
+        put = volumes_put_here(tmp_path)
+        hanging.close()
+        workers[0].process.wait(60)
+    assert volumes_put_here(tmp_path) == put
+    assert code("verify", "d", "--deep", "-i", "key", "-q") == 0
+    assert restored(tmp_path / "home") == {**FILES, **GONE}
+    assert bytes_read_again(abroad) <= MOST_VOLUMES * MIB
+
+
+@pytest.mark.soak
+def test_a_scheduler_that_hangs_for_a_while_costs_that_while(abroad: Meddler, tmp_path: Path) -> None:
+    slowly(abroad, 0.02)
+    with dask_cluster(tmp_path) as cluster, cluster.working(2):
+
+        def freeze() -> None:
+            with frozen(cluster.process):
+                time.sleep(20)  # longer than any call to it may take
 
         freezing = when_volumes_are_there(tmp_path, 4, freeze)
         assert code("copy", "d.toml", "--workers", str(cluster.address), "-q") == 0

@@ -25,7 +25,7 @@ from repatria.work.cluster_talk import Talk
 from repatria.work.cluster_worker import Outfit, WorkerFacts
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
-from tests.cluster import ROOT, DaskCluster, Relay, as_environment, certificates, dask_cluster
+from tests.cluster import ROOT, DaskCluster, Relay, as_environment, certificates, dask_cluster, frozen
 
 FACTS = WorkerFacts("tcp://10.0.0.7:40001", "1.2", spills=False, has_nanny=False, equipment="tesseract 5.3.0")
 
@@ -262,16 +262,13 @@ def test_a_scheduler_that_is_frozen_is_waited_for_no_longer_than_patience_lasts(
 ) -> None:
     monkeypatch.setattr("repatria.work.cluster_scheduler.SECONDS_TO_ANSWER", 0.5)
     with (
-        dask_cluster(tmp_path) as frozen,
-        frozen.working(1),
-        opened(frozen, patience=Patience(seconds=1.0, first_pause=0.1)) as cluster,
+        dask_cluster(tmp_path) as made,
+        made.working(1),
+        opened(made, patience=Patience(seconds=1.0, first_pause=0.1)) as cluster,
+        frozen(made.process),
+        pytest.raises(StoppedError, match=r"no longer answers\. It was waited for in vain") as stopped,
     ):
-        frozen.process.send_signal(signal.SIGSTOP)
-        try:
-            with pytest.raises(StoppedError, match=r"no longer answers\. It was waited for in vain") as stopped:
-                cluster.call(double, 21)
-        finally:
-            frozen.process.send_signal(signal.SIGCONT)
+        cluster.call(double, 21)
     assert stopped.value.code == 8
 
 
@@ -368,7 +365,7 @@ def test_a_worker_that_hangs_at_the_first_contact_is_named(
     monkeypatch.setattr("repatria.work.cluster_contact._SECONDS_BETWEEN_LOOKS", 0.0)
     with (
         scheduler.working(1) as (worker,),
-        worker.frozen(),
+        frozen(worker.process),
         pytest.raises(UsageError, match=r"The Dask worker tcp://127\S+ does not answer: it hangs"),
         opened(scheduler),
     ):
