@@ -1,6 +1,5 @@
 """S3 services that refuse, trip, ask for less, or say yes and mean no: what was proven is safe, and it goes on."""
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from repatria.errors import FullError, RefusedError, Role, StoreError
+from repatria.migrate import connections
+from repatria.migrate.climbing import FEWEST
 from repatria.source.objects import Selection, StoreSource
 from repatria.store import s3_exchange, s3_put
 from repatria.store.registry import open_store
@@ -79,45 +80,60 @@ def test_a_target_that_takes_no_more_ends_the_run_and_later_it_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "times"),
-    [(500, "InternalError", 12), (503, "SlowDown", 6), (429, "TooManyRequests", 6)],
+    ("status", "code", "after", "times"),
+    [
+        (500, "InternalError", None, 12),
+        (503, "SlowDown", None, 6),
+        (429, "TooManyRequests", None, 6),
+        (429, "TooManyRequests", "1", 2),
+    ],
 )
 def test_a_target_that_trips_or_asks_for_less_is_waited_for(
-    job: Job, meddler: Meddler, status: int, code: str, times: int
+    job: Job, meddler: Meddler, status: int, code: str, after: str | None, times: int
 ) -> None:
-    meddler.meddle = from_volume(2, Answer(status, error(code)), times)
+    headers = {"Retry-After": after} if after else {}
+    meddler.meddle = from_volume(2, Answer(status, error(code), headers), times)
     assert job.run().findings == []
     assert read_chain(job.target) == FILES
     assert verify(job.target, job.state) == []
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "after"),
+    [(503, "SlowDown", None), (429, "TooManyRequests", None), (429, "TooManyRequests", "1")],
+)
 def test_a_source_that_asks_for_less_is_asked_less(
-    rclone_s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rclone_s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: str, after: str | None
 ) -> None:
-    """It takes three requests at a time, and many more would be made."""
+    """It takes so many requests at a time, and many more would be made."""
     rclone_s3.use(monkeypatch)
     monkeypatch.setattr(s3_exchange, "FIRST_PAUSE", 0.01)
-    files = {f"{number:03}": noise(20_000) for number in range(120)}
-    place, under_way, refused = rclone_s3.new_place(), threading.Semaphore(3), itertools.count()
+    monkeypatch.setattr(connections, "CALM", 0.02)
+    files = {f"{number:03}": noise(5_000) for number in range(300)}
+    place, refused = rclone_s3.new_place(), list[int]()
     fill(rclone_s3, place, files)
+    under_way = threading.Semaphore(FEWEST)
+    headers = {"Retry-After": after} if after else {}
 
-    def take_three(asked: Asked) -> Answer:
+    def take_few(asked: Asked) -> Answer:
         if not under_way.acquire(blocking=False):
-            next(refused)
-            return Answer(503, error("SlowDown"))
+            refused.append(len(service.asked) - 1)
+            return Answer(status, error(code), headers)
         try:
             return service.fetched(asked)
         finally:
             under_way.release()
 
     with Meddler(str(rclone_s3.endpoint)) as service:
-        service.meddle = take_three
+        service.meddle = take_few
         store = open_store(place, endpoint=service.endpoint, profile="test", role=Role.SOURCE)
         source = StoreSource(store, place, Selection())
         job = Job([source], tmp_path / "state")
         assert job.run().findings == []
         source.close()
-    assert next(refused) > 0
+        asked = len(service.asked)
+    early, late = (sum(part == at * 3 // asked for at in refused) for part in (0, 2))
+    assert late < early  # fewer run beside each other than at first
     assert read_chain(job.target) == files
 
 

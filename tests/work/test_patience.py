@@ -2,9 +2,9 @@
 
 import pytest
 
-from repatria.errors import NotFoundError, StoppedError, ThrottledError, UnreachableError
+from repatria.errors import FailingError, LateError, NotFoundError, StoppedError, ThrottledError, UnreachableError
 from repatria.progress import Silent
-from repatria.work.patience import Patience
+from repatria.work.patience import LONGEST_ASKED_FOR, Patience
 from repatria.work.stop import Reason, StopSignal
 
 
@@ -42,6 +42,25 @@ def test_when_patience_is_over_the_whole_run_stops_resumably() -> None:
     assert stop.error().message == caught.value.message
 
 
+class Waits(StopSignal):
+    """Keeps how long it was to be waited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@pytest.mark.parametrize(("asked_for", "waited"), [(0.0, 0.0), (120.0, 120.0), (1e9, LONGEST_ASKED_FOR)])
+def test_a_store_has_the_pause_that_it_asks_for(asked_for: float, waited: float) -> None:
+    stop, throttled = Waits(), ThrottledError("slow down")
+    throttled.pause = asked_for
+    Patience(stop).attempt().pause(throttled)
+    assert waited + 0.5 <= stop.seconds[0] <= waited + 1.0
+
+
 def test_a_stop_ends_the_waiting() -> None:
     stop = StopSignal()
     stop.request(Reason.SIGNAL)
@@ -75,6 +94,26 @@ def test_an_outage_is_told_once_for_all_threads_and_so_is_its_end() -> None:
     for attempt in attempts:
         attempt.succeeded()
     assert told.sentences[1:] == ["Answers come again."]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (LateError("late"), "The service answers late; it is asked for less at a time, and waited for up to 6 hours."),
+        (
+            ThrottledError("less"),
+            "The service asks for fewer requests; it gets fewer, and is tried again for up to 6 hours.",
+        ),
+        (FailingError("fails"), "The service fails; it is tried again for up to 6 hours."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_told_is_what_is_wrong(error: UnreachableError, sentence: str) -> None:
+    told = Told()
+    attempt = Patience(progress=told, first_pause=0.001).attempt()
+    for _failure in range(3):
+        attempt.pause(error)
+    assert told.sentences == [sentence]
 
 
 def test_a_short_hiccup_is_not_told() -> None:

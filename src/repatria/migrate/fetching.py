@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from repatria.crypt.resumable import ResumableSha256
-from repatria.errors import ChangedError, Role, ThrottledError, UnreachableError
+from repatria.errors import ChangedError, FailingError, Role, ThrottledError, UnreachableError
 from repatria.i18n import _
 from repatria.migrate.classify import SAMPLE_SIZE
 from repatria.migrate.connections import Connections
@@ -66,7 +66,7 @@ class Fetcher:
 
     def look_again(self, source: str, told: Object) -> Object:
         """Return an object as it is now; NotFoundError if it is gone, WithheldError if it is not told of."""
-        unpinned, failures = replace(told, version=""), Failures(self, source)
+        unpinned, failures = replace(told, version=""), Failures(self, source, told.path)
         while True:
             try:
                 with self.sources[source].read(unpinned, 0, 0) as reading:
@@ -93,7 +93,8 @@ class Fetcher:
 class Failures:
     """The failures of one read in a row: of the link, of the service, or of the object alone."""
 
-    def __init__(self, fetcher: Fetcher, source: str) -> None:
+    def __init__(self, fetcher: Fetcher, source: str, path: str) -> None:
+        self._path = path
         self._attempt = fetcher.patience.attempt()
         self._witness = fetcher.witnesses[source]
         self._witnessed = 0
@@ -105,8 +106,9 @@ class Failures:
 
     def bear(self, error: UnreachableError | ThrottledError) -> None:
         """Wait before the next try; WithheldError if there is none to be made."""
-        ask = isinstance(error, UnreachableError) and self._attempt.failures >= FAILURES_TOLD - 1
-        self._witnessed = self._witnessed + 1 if ask and self._witness.comes() else 0
+        silent = isinstance(error, UnreachableError) and self._attempt.failures >= FAILURES_TOLD - 1
+        ask = silent or isinstance(error, FailingError)
+        self._witnessed = self._witnessed + 1 if ask and self._witness.comes(but=self._path) else 0
         if self._witnessed == WITNESSED:
             raise WithheldError(error.message, advice=error.advice, public=error.public, role=error.role) from error
         self._attempt.pause(error, tell=not self._witnessed)
@@ -119,7 +121,7 @@ class Fetch:
         self._fetcher = fetcher
         self._source = fetcher.sources[source]
         self._witness = fetcher.witnesses[source]
-        self._failures = Failures(fetcher, source)
+        self._failures = Failures(fetcher, source, told.path)
         self._connections = fetcher.connections[source]
         self._start = start
         self._length = length
