@@ -146,9 +146,9 @@ def test_a_row_is_meant_by_the_folder_or_file_that_bears_its_cote(path: str, ref
 def test_rows_without_scans_and_scans_without_rows_are_named() -> None:
     bordereau = rows("Cote;Titre;Niveau\n3F;Fonds;Fonds\n3F12;a;dossier\n3F13;b;dossier\n;sans cote;\n3F14;c;dossier\n")
     archived = {"3F14"}
-    findings = list(
-        reconcile(bordereau, ["s/3F12/1.tif", "s/a.tif"], lambda entry: entry.description.reference in archived)
-    )
+    compared = reconcile(bordereau, ["s/3F12/1.tif", "s/a.tif"], lambda entry: entry.description.reference in archived)
+    findings = compared.findings
+    assert compared.counts() == {"rows": 4, "scanned": 2, "context": 1, "bare": 1, "unnamed": 1, "orphans": 1}
     assert [(finding.kind, finding.path) for finding in findings] == [
         ("unexpected", None),
         ("missing", "3F13"),
@@ -160,7 +160,7 @@ def test_rows_without_scans_and_scans_without_rows_are_named() -> None:
 
 def test_of_a_large_folder_without_a_row_the_folder_is_named() -> None:
     pages = [f"s/vrac/{number}.tif" for number in range(NAMED_IN_FOLDER + 1)]
-    (finding,) = reconcile(rows("Cote;Titre\n1;a\n"), pages, lambda _entry: True)
+    (finding,) = reconcile(rows("Cote;Titre\n1;a\n"), pages, lambda _entry: True).findings
     assert finding.path == "s/vrac/"
 
 

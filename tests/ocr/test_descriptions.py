@@ -18,6 +18,7 @@ from repatria.ocr.review import review
 from repatria.ocr.search import Hit, search, terms_found
 from repatria.ocr.show import Reference, find_page
 from repatria.ocr.standing import standing_documents
+from repatria.work.bundle_volumes import BundleVolumes
 from repatria.work.bundling import BundleRun
 from tests.cli.making import code
 from tests.ocr.archives import DATASET, Archive
@@ -118,7 +119,7 @@ def cut_off(archive: Archive, bordereau: str, name: str = "bordereau.csv", *, be
         raise CutOffError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BundleRun, before, die)
+        patch.setattr(BundleVolumes if before == "store" else BundleRun, before, die)
         with pytest.raises(CutOffError):
             digitise(archive, bordereau, name)
 
@@ -281,6 +282,24 @@ def test_words_that_were_corrected_are_found_no_more(archive: Archive) -> None:
     digitise(archive, FIRST.replace("Khombole", "Thiès"))
     assert found(archive, "khombole") == []
     assert found(archive, "thies") == [("3F12/p1", ("title",))]
+
+
+def test_rows_that_a_bordereau_has_no_more_are_counted_and_still_stand(archive: Archive) -> None:
+    digitise(archive, FIRST)
+    fewer = FIRST.replace("3 F 13;Rougeole;vers 1949\n", "")
+    told = digitise(archive, fewer)
+    assert (told.left_out, told.described) == (1, 0)
+    assert titles(archive)["3F13/p1"] == "Rougeole"
+    assert digitise(archive, fewer).left_out == 0, "it is said once"
+    assert digitise(archive, fewer, "autre.csv").left_out == 0, "another bordereau is about other dossiers"
+
+
+def test_a_row_of_a_cote_alone_takes_back_what_was_said(archive: Archive) -> None:
+    digitise(archive, FIRST)
+    digitise(archive, FIRST.replace("3 F 13;Rougeole;vers 1949", "3 F 13;;"))
+    row = standing(archive)["boite/3F13/p1"]
+    assert (row.title, row.dates, row.reference) == ("p1", None, "3 F 13")
+    assert found(archive, "rougeole") == []
 
 
 def test_a_title_given_after_the_scans_finds_them(archive: Archive) -> None:

@@ -132,12 +132,14 @@ def test_what_was_digitised_is_known_by_its_bytes_without_this_machines_memory(a
     write_scans(boite.with_name("ailleurs"), copie__png=grey_page(200))
     result = archive.digitise(boite, boite.with_name("ailleurs"))
     assert (result.uri, result.already, result.copies) == (None, 1, 1)
+    assert [path for path, _twin in result.twins] == ["ailleurs/copie.png"]
 
 
 def test_copies_in_one_batch_are_archived_once(archive: Archive, boite: Path) -> None:
     write_scans(boite, a__png=grey_page(200), b__png=grey_page(200), c__png=grey_page(200))
     result = archive.digitise(boite)
     assert (result.documents, result.copies) == (1, 2)
+    assert result.twins == [("boite/b.png", "boite/a.png"), ("boite/c.png", "boite/a.png")]
 
 
 def test_a_torn_memory_is_mended(archive: Archive, boite: Path) -> None:

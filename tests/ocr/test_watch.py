@@ -224,7 +224,9 @@ def test_a_page_that_comes_again_replaces_the_one_in_the_archive_and_never_the_o
     told = next(watching)
     assert (told.result.uri, told.result.copies, told.done) == (None, 1, 1)
     assert tree(share) == ["done/copie.tif", "done/copie.tif.txt", "done/page (2).tif", "done/page.tif"]
-    assert (share.root / "done/copie.tif.txt").read_text("utf-8-sig").startswith("Déjà dans l'archive")
+    note = (share.root / "done/copie.tif.txt").read_text("utf-8-sig")
+    assert note.startswith("Déjà dans l'archive")
+    assert r"done\page (2).tif" in note, "it is told which scan it is a copy of"
     assert (share.root / "done/page.tif").read_bytes() == scan(500)
     assert archive.read("originals/page.tif") == scan(510)
 

@@ -9,6 +9,9 @@ from repatria.i18n import _, ngettext
 if TYPE_CHECKING:
     from repatria.ocr.digitise import DigitiseResult
 
+_COPIES_NAMED = 20
+"""Of the scans that have another's bytes; with --json all are."""
+
 
 def show_result(out: Output, dataset: str, result: "DigitiseResult", latest_uri: str | None, seconds: float) -> None:
     """Show what a run did, its bundle's URI last."""
@@ -16,6 +19,9 @@ def show_result(out: Output, dataset: str, result: "DigitiseResult", latest_uri:
     uri = result.uri or latest_uri
     for sentence in _sentences(result, seconds):
         out.say(sentence)
+    if out.names:
+        for path, twin in [pair for pair in result.twins if pair[1]][:_COPIES_NAMED]:
+            out.say(_("{path} has the same bytes as {twin}.").format(path=path, twin=twin))
     if result.findings and not out.names:
         out.say(_("Which scans these are is shown on a terminal, or with --json."))
     if uri is not None:
@@ -27,6 +33,8 @@ def record_result(out: Output, dataset: str, result: "DigitiseResult", seconds: 
     """Show what is wrong with scans, and write the record of a bundle; `moved` are the counts that a watch adds."""
     for found in result.findings:
         out.finding(found, stored=False)
+    for path, twin in result.twins:
+        out.record("copy", path=path, of=twin or None)
     out.record(
         "digitised",
         dataset=dataset,
@@ -38,6 +46,8 @@ def record_result(out: Output, dataset: str, result: "DigitiseResult", seconds: 
         flagged=result.flagged,
         separators=result.separators,
         described=result.described,
+        left_out=result.left_out,
+        **({"compared": result.compared.counts()} if result.compared else {}),
         **moved,
         seconds=round(seconds, 1),
     )
@@ -67,6 +77,19 @@ def _sentences(result: "DigitiseResult", seconds: float) -> Iterator[str]:
             " on.",
             result.described,
         ).format(count=number_text(result.described))
+    if result.left_out:
+        yield ngettext(
+            "{count} row that this bordereau had before is no longer in it. It still describes its documents; to take"
+            " back what it said, give its cote with the other cells empty.",
+            "{count} rows that this bordereau had before are no longer in it. They still describe their documents; to"
+            " take back what they said, give their cotes with the other cells empty.",
+            result.left_out,
+        ).format(count=number_text(result.left_out))
+    if result.compared is not None:
+        yield _(
+            "The bordereau against the scans: {rows} rows with a cote; with scans: {scanned}; without: {bare}; levels"
+            " above dossiers, without: {context}; rows without a cote: {unnamed}; scans without a row: {orphans}."
+        ).format_map({name: number_text(count) for name, count in result.compared.counts().items()})
     if result.already:
         yield ngettext(
             "{count} scan is in the archive already and was left out.",

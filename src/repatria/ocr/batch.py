@@ -87,12 +87,17 @@ class Counts:
     """Scans that the archive holds already."""
     copies: int = 0
     """Scans of the same bytes as one that the archive holds under another name."""
+    twins: list[tuple[str, str]] = field(default_factory=list)
+    """Those scans, each with the one of this run whose bytes it has; empty where that came in an earlier run: its name
+    is in the archive, not on this machine."""
     flagged: int = 0
     """Pages that need an eye: failed, or read with low confidence."""
     separators: int = 0
     """Separator sheets found."""
     described: int = 0
     """Rows of the bordereau that are new to the archive, or were corrected."""
+    left_out: int = 0
+    """Rows that this bordereau had when it was given before, and has no more; they still stand."""
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -128,9 +133,9 @@ class Batch:
         self._keeper = keeper
         self._patience = patience
         self._told_of = taken
-        self._digests: set[bytes] = set()
+        self._digests: dict[bytes, str] = {}
         self._safe = 0
-        self.counts = Counts(described=len(keeper.fresh))
+        self.counts = Counts(described=len(keeper.fresh), left_out=keeper.left_out)
 
     def digitise(self, works: Iterable[Work | None]) -> None:
         """Read what is new; on a stop, what is finished is stored before StoppedError is raised.
@@ -215,13 +220,17 @@ class Batch:
         if outcome.sha256 and (outcome.already or outcome.sha256 in self._digests):
             is_copy = not self._stands(work.shelf, outcome)
             self.counts.already += not is_copy
-            self.counts.copies += is_copy
+            if is_copy:
+                self.counts.copies += 1
+                self.counts.twins.append((work.scan.path, self._digests.get(outcome.sha256, "")))
+            else:
+                self._digests.setdefault(outcome.sha256, work.scan.path)
             self._told_of(Taken(work.scan, is_archived=True, is_copy=is_copy))
             return
         if not read.is_readable:
             self._refuse(work, *read.troubles[:1], was_read=outcome.was_fetched)
             return
-        self._digests.add(outcome.sha256)
+        self._digests[outcome.sha256] = work.scan.path
         original = shelving.add(
             Finished(
                 shelf=work.shelf,

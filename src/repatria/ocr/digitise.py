@@ -10,11 +10,11 @@ from repatria.ocr.batch import Batch, Counts, Taken, Wishes, Work
 from repatria.ocr.bordereau import Entry
 from repatria.ocr.hands import PageHands, cluster_hands, local_hands
 from repatria.ocr.intake import list_scans, shelves
-from repatria.ocr.keeping import BordereauKeeper, SeenRows
+from repatria.ocr.keeping import BordereauKeeper, GivenRows, SeenRows
 from repatria.ocr.naming import NamedFolder
 from repatria.ocr.page_journal import PageJournal
 from repatria.ocr.reading import Reader
-from repatria.ocr.reconciling import reconcile
+from repatria.ocr.reconciling import Compared, reconcile
 from repatria.ocr.seen import FILE_NAME as SEEN_FILE
 from repatria.ocr.seen import SeenScans
 from repatria.progress import SILENT, Progress, Unit
@@ -29,6 +29,8 @@ class DigitiseResult(Counts):
 
     uri: str | None = None
     """Of the bundle it made; None if nothing was new."""
+    compared: Compared | None = None
+    """The bordereau against the scans; None without one, and in a watch, where scans come by and by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def digitise(
     result = finish(run, opened, progress)
     if wishes.bordereau is not None:
         paths = [scan.path for scan in scans]
-        result.findings += reconcile(wishes.bordereau, paths, _archived(opened.seen), opened.seen.is_described)
+        result.compared = reconcile(wishes.bordereau, paths, _archived(opened.seen), opened.seen.is_described)
+        result.findings += result.compared.findings
     return result
 
 
@@ -86,9 +89,11 @@ def finish(run: BundleRun, opened: "OpenedBatch", progress: Progress) -> Digitis
         pages=counts.pages,
         already=counts.already,
         copies=counts.copies,
+        twins=counts.twins,
         flagged=counts.flagged,
         separators=counts.separators,
         described=counts.described,
+        left_out=counts.left_out,
         findings=[*counts.findings, *run.findings],
         uri=uri,
     )
@@ -137,7 +142,9 @@ def open_batch(
             advanced=progress.advance,
         )
         seen = SeenScans(desk.folder / SEEN_FILE, run.catalogue)
-        keeper = BordereauKeeper(run, wishes.bordereau, SeenRows(desk.folder, desk.key))
+        told = wishes.bordereau
+        given = GivenRows(desk.folder, desk.key, told.name) if told is not None else None
+        keeper = BordereauKeeper(run, told, SeenRows(desk.folder, desk.key), given)
         yield OpenedBatch(Batch(run, wishes, reader, seen, keeper, patience, taken), seen, keeper, counted)
 
 

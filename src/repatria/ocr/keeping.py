@@ -24,6 +24,7 @@ from repatria.work.state import write_whole
 FOLDER = "bordereaux/"
 """Where bordereaux lie among an archive's objects."""
 FILE_NAME = "rows.seen"
+GIVEN_FILE = "rows.given"
 _RECORD = 2 * MARK_LENGTH
 _BEGUN = bytes(MARK_LENGTH)
 """In place of what a row says: the record names a bordereau that was begun."""
@@ -84,6 +85,44 @@ class SeenRows:
         return self._mark(entry.key.encode()), self._mark(said.encode("utf-8", "surrogatepass"))
 
 
+class GivenRows:
+    """Which rows a bordereau had when it was given last, by its name: keyed hashes in the dataset's state folder.
+
+    A row that is no longer there is counted, not named: its cote is in the archive, and not on this machine.
+    """
+
+    def __init__(self, folder: Path, key: bytes, name: str) -> None:
+        self._file = folder / GIVEN_FILE
+        self._mark = KeyedHash(key, b"bordereau given", MARK_LENGTH)
+        self._name = self._mark(f"name\x00{name}".encode("utf-8", "surrogatepass"))
+        kept = b""
+        with suppress(FileNotFoundError):
+            kept = self._file.read_bytes()
+        self._others = [
+            kept[start : start + _RECORD]
+            for start in range(0, len(kept), _RECORD)
+            if not kept.startswith(self._name, start)
+        ]
+        self._rows = {
+            kept[start + MARK_LENGTH : start + _RECORD]
+            for start in range(0, len(kept), _RECORD)
+            if kept.startswith(self._name, start)
+        }
+
+    def left_out(self, entries: Sequence[Entry]) -> int:
+        """Return how many rows it had and has no more."""
+        return len(self._rows - self._marks(entries))
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Remember the rows that it has."""
+        rows = self._marks(entries)
+        if rows != self._rows:
+            write_whole(self._file, b"".join([*self._others, *(self._name + row for row in sorted(rows))]))
+
+    def _marks(self, entries: Sequence[Entry]) -> set[bytes]:
+        return {self._mark(entry.key.encode()) for entry in entries}
+
+
 @dataclass(slots=True)
 class BordereauKeeper:
     """Brings a bordereau into the bundle in the making, if it says anything that the archive does not hold yet."""
@@ -91,13 +130,17 @@ class BordereauKeeper:
     run: BundleRun
     bordereau: Bordereau | None
     seen: SeenRows
+    given: GivenRows | None = None
     fresh: tuple[Entry, ...] = field(init=False)
     """The rows that are new, or were corrected."""
+    left_out: int = field(init=False)
+    """How many rows it had when it was given before, and has no more."""
 
     def __post_init__(self) -> None:
         """Compare the bordereau with what the archive holds."""
         entries = self.bordereau.entries if self.bordereau is not None else ()
         is_known = self.bordereau is not None and self.run.known(self._path) is not None
+        self.left_out = self.given.left_out(entries) if self.given is not None else 0
         self.fresh = tuple(entry for entry in entries if not (is_known and self.seen.holds(entry)))
 
     def keep(self, shelving: Shelving) -> None:
@@ -115,6 +158,8 @@ class BordereauKeeper:
         """Note that the bundle is finished."""
         if self.fresh:
             self.seen.add(self.fresh)
+        if self.given is not None and self.bordereau is not None:
+            self.given.keep(self.bordereau.entries)
 
     @property
     def _path(self) -> str:

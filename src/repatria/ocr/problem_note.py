@@ -64,14 +64,23 @@ def _kept(pages: Sequence[int], remedy: Remedy) -> str:
     return _("This file is not in the archive; nothing is deleted.")
 
 
-def copy_note(name: str) -> bytes:
-    """Return the note beside a scan in `done` whose very bytes are in the archive under another name."""
+def copy_note(name: str, twin: str = "") -> bytes:
+    """Return the note beside a scan in `done` whose very bytes are in the archive under another name.
+
+    `twin` is where in the shared folder the scan of that name lies; empty if it is no longer there.
+    """
     _ = speaker("fr")
+    where = (
+        _("It has the same bytes as: {twin}").format(twin=twin.replace("/", "\\"))
+        if twin
+        else _("The scan of that name is no longer in done; a search for its words tells it.")
+    )
     return _text(
         [
             _("In the archive already, under another name: nothing to do."),
             "",
             _("File: {name}").format(name=name),
+            where,
             "",
             _("It is, to the last byte, a scan that was archived before; it was not archived a second time."),
             _("If it should be another page: scan that page again, drop it in inbox under this name."),

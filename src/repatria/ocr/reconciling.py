@@ -1,6 +1,7 @@
 """The bordereau against the scans: which rows have none, which scans have no row."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, fields
 from itertools import groupby
 from posixpath import dirname
 
@@ -12,13 +13,37 @@ NAMED_IN_FOLDER = 20
 """Scans of a folder without any row that are named one by one; of a larger one the folder is named."""
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A bordereau against the scans that were given, and those that the archive holds from before."""
+
+    rows: int
+    """Rows with a cote."""
+    scanned: int
+    """Of these, those that scans belong to, of this run or from before."""
+    context: int
+    """Of these, those without scans of which none are expected: série, sous-série, fonds."""
+    bare: int
+    """Of these, those without scans."""
+    unnamed: int
+    """Rows without a cote."""
+    orphans: int
+    """Scans without a row."""
+    findings: tuple[Finding, ...]
+    """One for each row without scans, each scan (or folder of many) without a row and each row without a cote."""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many there are of each, by the names above."""
+        return {part.name: getattr(self, part.name) for part in fields(self) if part.name != "findings"}
+
+
 def reconcile(
     bordereau: Bordereau,
     paths: Iterable[str],
     is_archived: Callable[[Entry], bool],
     is_described: Callable[[str], bool] = lambda _path: False,
-) -> Iterator[Finding]:
-    """Yield a finding for each row without scans, each scan without a row and each row without a cote.
+) -> Compared:
+    """Compare a bordereau with scans.
 
     `is_archived` tells of a row whether the archive holds scans of it from before, `is_described` of a scan whether its
     own separator sheets name its rows.
@@ -33,12 +58,28 @@ def reconcile(
             met_in.add(dirname(path))
         else:
             orphans.append(path)
-    for line in bordereau.unnamed:
+    without = [entry for entry in bordereau.entries if entry.line not in rows_met and not is_archived(entry)]
+    bare = [entry for entry in without if not entry.is_context]
+    return Compared(
+        rows=len(bordereau.entries),
+        scanned=len(bordereau.entries) - len(without),
+        context=len(without) - len(bare),
+        bare=len(bare),
+        unnamed=len(bordereau.unnamed),
+        orphans=len(orphans),
+        findings=(*_of_rows(bordereau.unnamed, bare), *_of_orphans(orphans, met_in)),
+    )
+
+
+def _of_rows(unnamed: Iterable[int], bare: Iterable[Entry]) -> Iterator[Finding]:
+    for line in unnamed:
         yield Finding(FindingKind.UNEXPECTED, _line(line), _("It has no cote, so it was left out."))
-    for entry in bordereau.entries:
-        if entry.line not in rows_met and not entry.is_context and not is_archived(entry):
-            detail = _("No scan of this row was found.")
-            yield Finding(FindingKind.MISSING, _line(entry.line), detail, path=entry.description.reference)
+    for entry in bare:
+        detail = _("No scan of this row was found.")
+        yield Finding(FindingKind.MISSING, _line(entry.line), detail, path=entry.description.reference)
+
+
+def _of_orphans(orphans: Iterable[str], met_in: Container[str]) -> Iterator[Finding]:
     for folder, found in groupby(sorted(orphans, key=lambda path: (dirname(path), path)), dirname):
         scans = list(found)
         if folder in met_in or len(scans) <= NAMED_IN_FOLDER:

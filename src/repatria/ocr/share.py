@@ -14,9 +14,10 @@ is written: what lies below the mount point is another disk, that nobody looks a
 
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,6 +124,18 @@ class Share:
         """Return the inbox as a source; its folders are dossiers, it is none itself."""
         return ScanFolder(self.root / INBOX, prefix="")
 
+    def twin_of(self, told: Object) -> str:
+        """Return where in `done` a scan lies that has the bytes of one in the inbox; empty if there is none."""
+        origin, digest = self.root / INBOX / told.path, b""
+        with suppress(OSError):  # somebody moves files meanwhile: then it is not named
+            for folder, _folders, names in os.walk(self.root / DONE):
+                for file in (Path(folder, name) for name in sorted(names)):
+                    if file.stat(follow_symlinks=False).st_size == told.size:
+                        digest = digest or _digest(origin)
+                        if _digest(file) == digest:
+                            return str(file.relative_to(self.root))
+        return ""
+
     def finish(self, told: Object, note: bytes = b"") -> Path | None:
         """Move a scan to `done`, with a note if there is one; None if it is no longer what was read."""
         moved = self._move(told, DONE)
@@ -206,6 +219,11 @@ class _Told:
 def note_of(scan: Path) -> Path:
     """Return where the text beside a scan lies."""
     return fitting(scan.parent, scan.name, ".txt")
+
+
+def _digest(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

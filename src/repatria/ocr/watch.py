@@ -221,7 +221,8 @@ class Watch:
                 self._set_aside(taken.scan, troubles)
             else:
                 self._resolve(taken.scan)
-                note = copy_note(_name_of(taken.scan)) if taken.is_copy else b""
+                told_of = taken.scan.object
+                note = copy_note(_name_of(taken.scan), self.share.twin_of(told_of)) if taken.is_copy else b""
                 done += self._seen(partial(self.share.finish, taken.scan.object, note)) is not None
         return done
 
