@@ -11,8 +11,9 @@ from repatria.migrate.fetching import Fetcher
 from repatria.migrate.filling import Outcome, finding
 from repatria.migrate.headway import Headway, Remainder, Volumes
 from repatria.migrate.line import Line, OpenWay, Way
-from repatria.migrate.plan import SMALLEST_CUT, Planned, cut, volume_count
-from repatria.model import Finding, FindingKind, Object, ObjectKind
+from repatria.migrate.listing import Listing, Wanted
+from repatria.migrate.plan import SMALLEST_CUT, Planned, Slice, cut, volume_count
+from repatria.model import Finding, Object, ObjectKind
 from repatria.progress import SILENT, Progress
 from repatria.progress import Unit as Counted
 from repatria.source.base import ObjectSource
@@ -26,8 +27,6 @@ LOOK_AHEAD = 100_000
 """Objects that are listed before they are copied: a dataset of fewer has its total known from the start."""
 _PAGE = 500
 """Objects looked at, at a time, while there is nothing else to do: S3 lists 1,000 in one reply."""
-LISTED_BYTES = 256
-"""What the link carries for an object in a listing beside its path, roughly."""
 _FIRST_LOOK = 0.25
 """Seconds that a listing may take before the first bytes are asked for; the rest of it is looked at meanwhile."""
 FIRST_CONTACT_SECONDS = 120.0
@@ -93,14 +92,6 @@ def copy_dataset(  # noqa: PLR0913 -- who paces it, who watches it, who carries 
         progress.finish()
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An object that is new or changed."""
-
-    source: str
-    object: Object
-
-
 class _Copying:
     """One copy under way; everything here happens in one thread, bytes flow through others."""
 
@@ -112,11 +103,13 @@ class _Copying:
         self._stop = fetcher.patience.stop
         self._progress = progress
         self._result = CopyResult(before=run.arrived)
-        self._listed: dict[str, int] = {}
+        self._listing = self._new_listing()
         self._wanted: Ahead[Wanted] | None = None
         self._headway = Headway()
         self._again: list[Planned] = []
         self._failed: dict[str, Finding] = {}
+        self._given_up: set[int] = set()
+        self._placed: Slice | None = None
         self._volumes = Volumes(run.proven)
         self.glance: Callable[[], None] = lambda: None
         self.outlook: Callable[[Remainder], str] = lambda _left: ""
@@ -131,15 +124,16 @@ class _Copying:
                 self._copy_listed()
                 break
             except TRANSIENT as error:  # only a listing's: units wait for their link themselves
-                if any(self._listed.values()):
+                if self._listing.has_told:
                     attempt.pause(error)
                 elif time.monotonic() - begun < FIRST_CONTACT_SECONDS:
                     contact.pause(error)
                 else:
                     raise
         self._copy_again()
-        self._bury_unseen()
         result = self._result
+        result.unchanged = self._listing.unchanged
+        result.gone = self._listing.bury_unseen()
         result.findings = list(self._failed.values())
         self._progress.start(_("Finishing the bundle"), None, Counted.OBJECTS)
         result.bundle = self._run.arrived
@@ -157,11 +151,9 @@ class _Copying:
 
     def _copy_listed(self) -> None:
         """List every source once and copy what is new or changed."""
-        self._result.unchanged = 0
-        self._listed = {source.name: 0 for source in self._sources}
-        self._run.catalogue.begin_listing()
+        self._listing = self._new_listing()
         self._progress.start(_("Listing the source"), None, Counted.OBJECTS)
-        self._wanted = wanted = Ahead(self._new_or_changed(), LOOK_AHEAD)
+        self._wanted = wanted = Ahead(self._listing.wanted(), LOOK_AHEAD)
         self._headway = Headway()
         begun = time.monotonic()
         while time.monotonic() - begun < _FIRST_LOOK and wanted.look(_PAGE):
@@ -170,6 +162,9 @@ class _Copying:
         if wanted.exhausted:
             self._know_total(wanted)
         self._fill(self._numbered(wanted), self.open_way)
+
+    def _new_listing(self) -> Listing:
+        return Listing(self._run, self._sources, self._fetcher, self._note)
 
     def _look_ahead(self) -> bool:
         """Look a page ahead in the listing; return whether there was one."""
@@ -195,25 +190,6 @@ class _Copying:
         to_bring = self._headway.to_bring
         if to_bring is not None:
             self._progress.total(to_bring)
-
-    def _new_or_changed(self) -> Iterator[Wanted]:
-        """Yield the objects that are new or changed; those that are never copied become findings."""
-        catalogue = self._run.catalogue
-        for source in self._sources:
-            for told, same in catalogue.compared(self._counted(source)):
-                if told.kind is ObjectKind.SPECIAL:
-                    self._note(_special(told, self._run.next_object_number()))
-                elif same:
-                    self._result.unchanged += 1
-                else:
-                    yield Wanted(source.name, told)
-
-    def _counted(self, source: ObjectSource) -> Iterator[Object]:
-        for told in source.list():
-            self._stop.raise_if_requested()
-            self._fetcher.throttle.count(LISTED_BYTES + len(told.path))
-            self._listed[source.name] += 1
-            yield told
 
     def _numbered(self, wanted: Iterable[Wanted]) -> Iterator[Planned]:
         """Give objects their numbers and member names; those that have begun in parts go on with theirs."""
@@ -249,6 +225,8 @@ class _Copying:
         except StoreError as error:
             self._note(finding(planned, error))
             return None
+        self._headway.take_in(told.size)
+        self._tell_total()
         same = bool(told.version) and told.version == planned.object.version
         return self._new(planned.object if same else told, planned.source, again=True)
 
@@ -256,8 +234,9 @@ class _Copying:
         """Cut objects into volumes, and bring these to the target."""
         line = open_way(self._run.volumes, self._fetcher, lambda: self._turn(line))
         try:
-            for piece in cut(planned, self._run.volumes.volume_size):
+            for piece in cut(planned, self._run.volumes.volume_size, self._given_up.__contains__):
                 self._volumes.planned += piece.opens
+                self._placed = piece
                 line.place(piece)
             line.end(last=True)
         except TRANSIENT:  # the listing broke off; what was asked for did not
@@ -289,19 +268,19 @@ class _Copying:
         result.bytes += outcome.bytes
         result.volumes += outcome.volumes
         self._again += outcome.again
+        for planned in (*outcome.again, *outcome.failed):
+            self._leave_out(planned)
         for each in outcome.findings:
             self._note(each)
 
+    def _leave_out(self, planned: Planned) -> None:
+        """Reckon no more with an object, and place no more of it: what was told of its size may be wrong."""
+        self._given_up.add(planned.number)
+        self._headway.leave_out(planned.object.size, planned.done)
+        self._tell_total()
+        last = self._placed
+        if last is not None and last.planned.number == planned.number and self._volumes.ahead is not None:
+            self._volumes.ahead -= (planned.length - last.start - last.length) // self._run.volumes.volume_size
+
     def _note(self, found: Finding) -> None:
         self._failed[found.path or found.subject] = found
-
-    def _bury_unseen(self) -> None:
-        """Write tombstones for what the listing, now complete, did not tell of."""
-        for source in self._sources:
-            self._run.catalogue.require_listed(source.name, self._listed[source.name])
-        self._result.gone = self._run.bury_all(self._run.catalogue.unseen())
-
-
-def _special(told: Object, number: int) -> Finding:
-    detail = _("A device, socket or pipe is never copied. Exclude it in the manifest, or remove it.")
-    return Finding(FindingKind.FAILED, f"object {number}", detail, path=told.path)
