@@ -299,6 +299,28 @@ def test_a_large_object_that_changes_in_its_middle_is_taken_anew(
     assert verify(job.target, job.state) == []
 
 
+def test_an_object_of_a_size_that_cannot_be_comes_as_large_as_it_is(job: Job, source: Watched) -> None:
+    source.edit = lambda told: replace(told, size=10**15) if told.path == "s2/f38.csv" else told
+    result = job.run()
+    assert result.findings == []
+    assert result.volumes < 20
+    assert read_chain(job.target) == FILES
+    assert verify(job.target, job.state) == []
+
+
+def test_an_object_of_a_size_that_cannot_be_and_that_does_not_come_is_a_finding(job: Job, source: Watched) -> None:
+    source.edit = lambda told: replace(told, size=10**15) if told.path == "s2/f38.csv" else told
+
+    def refuse(told: Object, _start: int) -> None:
+        if told.path == "s2/f38.csv":
+            raise RefusedError("no", role=Role.SOURCE)
+
+    source.before_read = refuse
+    [found] = job.run().findings
+    assert (found.kind, found.path) == (FindingKind.FAILED, "s2/f38.csv")
+    assert read_chain(job.target) == {path: data for path, data in FILES.items() if path != "s2/f38.csv"}
+
+
 def test_an_object_that_is_refused_is_a_finding_and_the_others_come(job: Job, source: Watched) -> None:
     def refuse(told: Object, _start: int) -> None:
         if told.path == "s2/f38.csv":

@@ -139,6 +139,15 @@ def test_the_plan_is_a_stream() -> None:
     assert next(pieces).opens
 
 
+def test_nothing_more_is_cut_of_an_object_that_is_given_up() -> None:
+    """A listing told a size that would fill a thousand million volumes."""
+    given_up = set[int]()
+    slices = cut(planned([1 << 50, 10]), MIB, given_up.__contains__)
+    parts = [next(slices) for _part in range(5)]
+    given_up.add(1)
+    assert [each.planned.number for each in (*parts, *slices)] == [1, 1, 1, 1, 1, 2]
+
+
 def test_same_input_same_plan() -> None:
     sizes = [3 * MIB, 17, 0, CUT_ABOVE + 1, 999_999] * 7
     assert list(cut(planned(sizes), MIB)) == list(cut(planned(sizes), MIB))

@@ -227,8 +227,9 @@ class _Copying:
             return None
         self._headway.take_in(told.size)
         self._tell_total()
-        same = bool(told.version) and told.version == planned.object.version
-        return self._new(planned.object if same else told, planned.source, again=True)
+        listed = planned.object
+        same = bool(told.version) and (told.version, told.size) == (listed.version, listed.size)
+        return self._new(listed if same else told, planned.source, again=True)
 
     def _fill(self, planned: Iterator[Planned], open_way: OpenWay) -> None:
         """Cut objects into volumes, and bring these to the target."""

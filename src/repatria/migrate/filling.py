@@ -38,6 +38,8 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     again: list[Planned] = field(default_factory=list)
     """Objects that changed, came damaged or did not come, for the first time: to be copied once more."""
+    failed: list[Planned] = field(default_factory=list)
+    """Objects that are not."""
 
 
 @dataclass(slots=True, eq=False)
@@ -251,7 +253,7 @@ class Filler:
         if not planned.again and passing:
             self._tell(Outcome(again=[planned]))
         else:
-            self._tell(Outcome(findings=[finding(planned, error)]))
+            self._tell(Outcome(findings=[finding(planned, error)], failed=[planned]))
 
 
 def finding(planned: Planned, error: StoreError) -> Finding:

@@ -31,6 +31,17 @@ class Headway:
         """Bytes that this run has to bring in all; None as long as that is not known."""
         return None if self.total is None else self.total - self.before
 
+    def leave_out(self, size: int, before: int) -> None:
+        """Reckon without an object of so many bytes that had its place, and of which earlier runs brought some."""
+        self.take_in(-size)
+        self.before -= before
+
+    def take_in(self, size: int) -> None:
+        """Reckon with an object of so many bytes, too, which has its place."""
+        self.placed += size
+        if self.total is not None:
+            self.total += size
+
     def remainder(self, come: int) -> Remainder | None:
         """Return what is left once `come` bytes are proven; None as long as that, or the speed, is not known."""
         seconds = time.monotonic() - self.begun

@@ -1,6 +1,6 @@
 """Cutting objects into volumes, and the arithmetic of nights: pure; the same input gives the same plan."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -79,13 +79,17 @@ class Slice:
         return member_span(self.planned.object, self.planned.name, self.length, self.part)
 
 
-def cut(objects: Iterable[Planned], capacity: int) -> Iterator[Slice]:
+def cut(
+    objects: Iterable[Planned], capacity: int, is_given_up: Callable[[int], bool] = lambda _number: False
+) -> Iterator[Slice]:
     """Cut a stream of objects into volumes with `capacity` bytes of payload; greedy, in their order.
 
     A volume is filled until the next object does not fit. That object is cut if it is large enough to be cut and too
     much would stay empty otherwise. Else the volume ends, and the next one begins with a whole object.
+
+    No more parts are cut of an object once its number is given up: a listing may tell of sizes that cannot be.
     """
-    cutter = _Cutter(capacity)
+    cutter = _Cutter(capacity, is_given_up)
     for planned in objects:
         yield from cutter.add(planned)
 
@@ -122,8 +126,9 @@ def _filled_by(planned: Planned, capacity: int) -> tuple[int, int]:
 class _Cutter:
     """The volume being filled."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, is_given_up: Callable[[int], bool] = lambda _number: False) -> None:
         self.capacity = capacity
+        self._is_given_up = is_given_up
         self.room = 0
         self.joined = 0
         """Volumes up to this one that objects run through."""
@@ -161,7 +166,7 @@ class _Cutter:
 
     def _parts(self, planned: Planned) -> Iterator[Slice]:
         start, part = planned.done, planned.parts + 1
-        while start < planned.length:
+        while start < planned.length and not self._is_given_up(planned.number):
             piece = Slice(planned, start, planned.length - start, part)
             if piece.span > self.room:
                 piece = Slice(planned, start, self._part_in(self.room, planned, part), part)
