@@ -80,14 +80,6 @@ def test_only_a_closed_window_can_be_forgotten() -> None:
     assert stop.requested
 
 
-def test_a_signal_is_heard_whatever_the_reason() -> None:
-    with StopSignal() as stop:
-        stop.request(Reason.FAILURE)
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.heard
-        assert stop.reason is Reason.FAILURE
-
-
 def test_a_lost_link_is_what_ended_the_run() -> None:
     stop = StopSignal()
     stop.request(Reason.LINK, StoppedError("The link was waited for in vain."))

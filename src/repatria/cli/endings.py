@@ -1,6 +1,8 @@
 """How a run ends that is to stop: soon, whatever it is in the middle of, and never without a word."""
 
 import os
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from repatria.i18n import _
 
 if TYPE_CHECKING:
     from repatria.work.state import StateFolder
-    from repatria.work.stop import StopSignal
+    from repatria.work.stop import Reason, StopSignal
 
 SECONDS_TO_END = 10.0
 """How long after a stop this process may live: a transfer that hangs must hold up neither a shutdown nor a morning."""
@@ -87,12 +89,32 @@ def ending_soon(
     """
     over = threading.Event()
     watch = _Watch(words, stop, goes_on)
-    threading.Thread(target=watch.until, args=(over,), name="watch for the end", daemon=True).start()
-    with stop:
+    with _signal_bytes() as signals, stop:
+        threading.Thread(target=watch.until, args=(over, signals), name="watch for the end", daemon=True).start()
         try:
             yield stop
         finally:
             over.set()
+
+
+@contextmanager
+def _signal_bytes() -> "Iterator[socket.socket]":
+    """Give a socket that gets the number of each signal at once, as a byte.
+
+    Python calls the handlers of signals in the main thread, and only once that is back from what it called: a look-up
+    of a host's name, for one, may take minutes.
+    """
+    receiving, sending = socket.socketpair()
+    receiving.setblocking(False)
+    sending.setblocking(False)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.set_wakeup_fd(sending.fileno(), warn_on_full_buffer=False) if in_main_thread else -1
+    try:
+        yield receiving
+    finally:
+        if in_main_thread:
+            signal.set_wakeup_fd(before)
+        sending.close()
 
 
 @dataclass(slots=True)
@@ -102,25 +124,41 @@ class _Watch:
     words: LastWords
     stop: "StopSignal"
     goes_on: Callable[[], bool]
+    heard: "Reason | None" = None
+    """What a signal asked for that the main thread may not have heard yet."""
 
-    def until(self, over: threading.Event) -> None:
+    def until(self, over: threading.Event, signals: socket.socket) -> None:
         """Watch until the run is over, one way or the other."""
         asked, since = self._grace(), time.monotonic()
-        while not over.wait(_GLANCE):
-            grace, now = self._grace(), time.monotonic()
-            if grace != asked:
-                asked, since = grace, now
-            if grace is not None and now - since >= grace:
-                code = self.stop.error().code
-                self.words.tell(self.stop)
-                os._exit(code)
+        with signals:
+            while not over.wait(_GLANCE):
+                self._listen(signals)
+                grace, now = self._grace(), time.monotonic()
+                if grace != asked:
+                    asked, since = grace, now
+                if grace is not None and now - since >= grace:
+                    self._end()
+
+    def _listen(self, signals: socket.socket) -> None:
+        from repatria.work.stop import REASONS
+
+        with suppress(OSError):  # nothing came
+            for number in signals.recv(64):
+                self.heard = self.heard or REASONS.get(number)
+
+    def _end(self) -> None:
+        if self.heard is not None:
+            self.stop.request(self.heard)
+        code = self.stop.error().code
+        self.words.tell(self.stop)
+        os._exit(code)
 
     def _grace(self) -> float | None:
         """Return how many seconds the run has to end, None if it need not."""
         from repatria.work.stop import Reason
 
         requested, reason = self.stop.requested, self.stop.reason
-        if self.stop.heard:
+        if self.heard is not None:
             return SECONDS_TO_END
         if requested and reason in {Reason.WINDOW, Reason.LINK}:
             waited_for = reason is Reason.WINDOW and not self.goes_on()

@@ -6,7 +6,7 @@ Work asks `stop.raise_if_requested()` at every point where it can end without ha
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from types import FrameType, TracebackType
@@ -33,6 +33,14 @@ class Reason(StrEnum):
     """Another part of the run failed; its error is the one to tell."""
 
 
+REASONS: Mapping[int, Reason] = {
+    signal.SIGTERM: Reason.SIGNAL,
+    signal.SIGHUP: Reason.SIGNAL,
+    signal.SIGINT: Reason.KEYBOARD,
+}
+"""What each of the signals that are listened for asks for."""
+
+
 class StopSignal:
     """A stop that may be asked for; as a context manager (in the main thread) it listens for signals.
 
@@ -42,8 +50,6 @@ class StopSignal:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.reason: Reason | None = None
-        self.heard = False
-        """Whether a signal came, whatever the reason."""
         self._clock = clock
         self._deadline: float | None = None
         self._cause: StoppedError | None = None
@@ -53,7 +59,7 @@ class StopSignal:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            for number in REASONS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._earlier[number] = signal.signal(number, self._hear)
         return self
@@ -130,7 +136,6 @@ class StopSignal:
             self.raise_if_requested()
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        self.heard = True
         if number == signal.SIGINT and self.reason is Reason.KEYBOARD:
             raise KeyboardInterrupt
-        self.request(Reason.KEYBOARD if number == signal.SIGINT else Reason.SIGNAL)
+        self.request(REASONS[number])
