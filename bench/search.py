@@ -52,6 +52,8 @@ QUERIES = {
     "a phrase": '"de unique"',
     "a word with a wrong letter": "singulierement",
     "a word of a title": "khombole",
+    "a common word and one of a title": "de khombole",
+    "a rare word and one of many titles": "unique dossier",
     "nothing": "introuvable",
 }
 

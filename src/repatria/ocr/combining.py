@@ -7,7 +7,7 @@ a candidate: that it holds every word is seen when it is looked at.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from posixpath import dirname
+from typing import Self
 
 from repatria.bundle.rows import PAGES_PER_DOCUMENT
 from repatria.ocr.at_once import at_once
@@ -30,7 +30,8 @@ _Terms = int
 def combined(places: Sequence[Place], query: Query) -> Iterator[Found]:
     """Yield the places of one chain that may hold every term only together with what is said there, the best first.
 
-    The more terms on the page, the better. A document of which all is said, but in several rows, is its page 0.
+    The more terms on the page, the better. A document of which all is said, but in several rows, is its page 0. What is
+    said of a document is worked out as its turn comes, so that twenty hits cost little whatever there is.
     """
     if not places or len(query.terms) < 2:
         return
@@ -45,12 +46,14 @@ def combined(places: Sequence[Place], query: Query) -> Iterator[Found]:
     whole = (1 << len(query.terms)) - 1
     if not any(on_pages) and spoken != whole:
         return
-    telling = _Telling(query.terms, spoken, _of_rows(places[0], said))
-    found: list[Found] = []
-    for place, own, pages in zip(places, said, on_pages, strict=True):
-        for row_id, terms in telling.together(place, own, pages):
-            found.append(Found(place, *divmod(row_id, PAGES_PER_DOCUMENT), terms.bit_count() / len(query.terms)))
-    yield from sorted(found, key=lambda each: (-each.score, each.document, each.number))
+    rows = _of_rows(places[0], said)
+    told = at_once(lambda place: _Told.of(place, query.terms, spoken, rows), places)
+    names = ((0, number * PAGES_PER_DOCUMENT, at, 0) for at, own in enumerate(said) for number in own)
+    pages = ((-held.bit_count(), row_id, at, held) for at, each in enumerate(on_pages) for row_id, held in each.items())
+    for rank, row_id, at, held in sorted([*pages, *names]):
+        number, page = divmod(row_id, PAGES_PER_DOCUMENT)
+        if told[at].completes(number, held, said[at].get(number, 0)):
+            yield Found(places[at], number, page, -rank / len(query.terms))
 
 
 def _said(place: Place, terms: Sequence[Term]) -> dict[int, _Terms]:
@@ -88,49 +91,51 @@ def _numbers(place: Place, sql: str, match: str) -> Iterator[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
-    """What is said of the documents of a chain, as far as a query goes."""
+class _Told:
+    """What is said of the documents of one index, as far as a query goes."""
 
+    place: Place
     terms: Sequence[Term]
     spoken: _Terms
     """Those that something said holds."""
     rows: Mapping[int, _Terms]
     """Which of them the rows of bordereaux hold."""
+    cotes: Mapping[int, str]
+    references: Mapping[int, str]
+    """By the documents' numbers."""
     _names: dict[str, _Terms] = field(default_factory=dict)
-    """Which of them the names of folders and the cotes of documents hold."""
+    """Which of them the names of folders and the archivist's cotes hold."""
 
-    def together(
-        self, place: Place, own: Mapping[int, _Terms], pages: Mapping[int, _Terms]
-    ) -> Iterator[tuple[int, _Terms]]:
-        """Yield the row ids of one index that hold all terms together with what is said, and the terms on them."""
+    @classmethod
+    def of(cls, place: Place, terms: Sequence[Term], spoken: _Terms, rows: Mapping[int, _Terms]) -> Self:
+        """Read how the documents of an index are called: of the index, only what is needed for that."""
+        cotes = {number: cote for cote, number in place.index.cotes()}
+        found = place.index.query(_REFERENCES) if place.index.names_documents else ()
+        references = {number: reference for number, reference in found if isinstance(number, int)}
+        return cls(place, terms, spoken, rows, cotes, {number: str(told) for number, told in references.items()})
+
+    def completes(self, number: int, held: _Terms, name: _Terms) -> bool:
+        """Tell whether what is said of a document may hold the terms that a page of it does not.
+
+        `held` are those on the page, `name` those in its own words of page 0. Where one row or name holds all of them
+        the document itself is found; so it is shown as a whole only where it takes several.
+        """
+        cote = self.cotes.get(number)
+        if cote is None:
+            return False  # the row of a bordereau
         whole = (1 << len(self.terms)) - 1
-        candidates = {row_id // PAGES_PER_DOCUMENT for row_id in pages} | own.keys()
-        documents = {number: cote for cote, number in place.index.cotes() if number in candidates}
-        references = self._references(place, documents)
-        told: dict[int, _Terms] = {}
-        for number, cote in documents.items():
-            by_row = self._by_row(place, cote, references.get(number, ""))
-            name = own.get(number, 0)
-            if whole in {by_row, name}:
-                continue  # the document itself is found
-            told[number] = by_row | name | self._held(dirname(place_of(cote))) | self._held(references.get(number, ""))
-            if told[number] == whole and name:  # of a dossier, one document bears its folder's words
-                yield number * PAGES_PER_DOCUMENT, 0
-        for row_id, held in pages.items():
-            said = told.get(row_id // PAGES_PER_DOCUMENT, whole)
-            if said != whole and said | held == whole:
-                yield row_id, held
+        place, reference = place_of(cote), self.references.get(number, "")
+        by_row = self._by_row(place, reference)
+        said = by_row | name | self._held(place.rpartition("/")[0]) | self._held(reference)
+        if not held:
+            return said == whole and whole not in {by_row, name}
+        return said | held == whole != said
 
-    def _by_row(self, place: Place, cote: str, reference: str) -> _Terms:
+    def _by_row(self, place: str, reference: str) -> _Terms:
         """Return what the rows hold that may describe a document."""
-        above, referred = place.descriptions.number_above(cote), place.descriptions.number_referred(reference)
+        above = self.place.descriptions.number_above(place)
+        referred = self.place.descriptions.number_referred(reference)
         return self.rows.get(above or 0, 0) | self.rows.get(referred or 0, 0)
-
-    def _references(self, place: Place, documents: Mapping[int, str]) -> dict[int, str]:
-        if not place.index.names_documents:
-            return {}
-        rows = place.index.query(_REFERENCES)
-        return {int(str(number)): str(reference) for number, reference in rows if number in documents}
 
     def _held(self, name: str) -> _Terms:
         """Return which spoken terms a name holds."""

@@ -27,8 +27,8 @@ def key_of(name: str) -> str:
     return "-".join(words_of(name))
 
 
-_key_of = lru_cache(1 << 14)(key_of)
-"""Scans of different folders often bear the same names."""
+known_key_of = lru_cache(1 << 14)(key_of)
+"""The same, remembered: scans of different folders often bear the same names, those of one dossier the same cote."""
 
 
 class RowsAbove(Generic[_Row]):
@@ -60,7 +60,7 @@ class RowsAbove(Generic[_Row]):
 
     def _below(self, above: "_Descent[_Row]", name: str, *, is_file: bool) -> "_Descent[_Row]":
         """Return what one more component of a path comes to."""
-        keys = (*above.keys, _key_of(name))
+        keys = (*above.keys, known_key_of(name))
         for start in range(len(keys)):
             key = "-".join(filter(None, keys[start:]))
             if is_file and key.isdigit() and len(keys) > _TOP:
@@ -84,5 +84,7 @@ class _Descent(Generic[_Row]):
 
 def place_of(cote: str) -> str:
     """Return the path, without its ending, of the scan that a document is of; the inverse of what `Shelf` makes."""
+    if "." not in cote and "/document-" not in cote:
+        return cote
     scan = _OF_SEVERAL.sub("", cote)
     return SCAN_ENDING.sub("", scan)

@@ -16,7 +16,7 @@ from repatria.bundle.index import Index
 from repatria.bundle.reader import Bundle
 from repatria.bundle.rows import DescriptionRow, DocumentRow
 from repatria.ocr.at_once import at_once
-from repatria.ocr.cotes import RowsAbove, key_of, place_of
+from repatria.ocr.cotes import RowsAbove, key_of, known_key_of, place_of
 from repatria.ocr.description import BY_SHEET, description_of
 
 _KEPT = ("fonds", "told_by")
@@ -87,16 +87,16 @@ class Descriptions:
     def cotes_below(self, row: DescriptionRow) -> Iterator[str]:
         """Yield the cotes of all documents whose folders a row means, in order; rows of other folders may be closer."""
         if self._by_folder:
-            yield from (cote for cote in self._cotes if self.number_above(cote) == row.number)
+            yield from (cote for cote in self._cotes if self.number_above(place_of(cote)) == row.number)
 
-    def number_above(self, cote: str) -> int | None:
-        """Return the number of the row that the closest folder above a document means; None if there is none."""
-        above = self._above.of(place_of(cote))
+    def number_above(self, place: str) -> int | None:
+        """Return the number of the row that the closest folder above a scan means, by its path without its ending."""
+        above = self._above.of(place)
         return above[-1].number if above else None
 
     def number_referred(self, reference: str) -> int | None:
         """Return the number of the newest row of an archivist's cote, however it is punctuated."""
-        at = self._by_cote.get(key_of(reference))
+        at = self._by_cote.get(known_key_of(reference)) if reference else None
         return at.number if at else None
 
     def standing(self) -> Iterator[DescriptionRow]:
