@@ -1,5 +1,6 @@
 """A run whose main thread does not come back from what it called: a process of its own, which must end all the same."""
 
+import io
 import json
 import os
 import signal
@@ -8,6 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from repatria.cli.endings import LastWords
+from repatria.cli.output import Output
+from repatria.errors import StoppedError
+from repatria.work.state import StateFolder
+from repatria.work.stop import Reason, StopSignal
+from tests.work.making import Site, store_all, told
 
 PROGRAM = """
 import hashlib, logging, sys, time
@@ -79,6 +87,18 @@ def test_the_end_of_a_window_ends_it_too(tmp_path: Path, arguments: tuple[str, .
     assert ending == 8
     assert said.startswith("repatria: It is six. What was under way did not come to an end in time")
     assert said.rstrip().endswith("It opens again.")
+
+
+def test_the_last_words_tell_what_is_safe(tmp_path: Path) -> None:
+    made, stop, said = Site(StateFolder(tmp_path / "state").path), StopSignal(), io.StringIO()
+    stop.request(Reason.LINK, StoppedError("The link was waited for in vain.", advice="Look at it."))
+    with made.open() as run:
+        store_all(run, [(told("b", b"45"), b"45")])
+        LastWords(Output(stderr=said), made.state, "copy", "d").tell(stop)
+    first, second = said.getvalue().splitlines()
+    assert first.startswith("repatria: The link was waited for in vain. What was under way")
+    assert first.endswith("1 volume is safe at the target; run the same command again to go on.")
+    assert second.endswith("Look at it.")
 
 
 def test_a_normal_night_is_quiet(tmp_path: Path) -> None:
