@@ -121,7 +121,7 @@ def test_a_pdf_may_begin_with_a_little_something_else() -> None:
     assert form_of(b"%!PS-Adobe") is None
 
 
-@pytest.mark.parametrize(("data", "reason"), [(b"", "empty"), (b"<html></html>", "no scan"), (b"GIF89a", "no JPEG")])
+@pytest.mark.parametrize(("data", "reason"), [(b"", "empty"), (b"<html></html>", "no scan"), (b"GIF89a", "no scan")])
 def test_what_is_no_scan_says_so(data: bytes, reason: str) -> None:
     with pytest.raises(UnreadablePageError, match=reason):
         inspect(SharedBytes.of(data))
