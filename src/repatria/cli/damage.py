@@ -56,7 +56,7 @@ class Damage:
             for bundle, subjects in self.files.items()
             if self._is_covered(bundle, subjects)
         ]
-        if any(map(layout.INDEX.match, self._paths())):
+        if any(map(layout.INDEX.match, self._all_paths())):
             told.append(
                 _(
                     "An index is damaged, and `restore` of the chain stops there until it is back; bundles without"
@@ -73,19 +73,22 @@ class Damage:
 
     def _is_covered(self, bundle: str, subjects: Sequence[str]) -> bool:
         """Return whether all that still stood in damaged files was sent again."""
-        repaired = self.repaired.get(bundle)
-        if repaired is None:
+        repaired, paths = self.repaired.get(bundle), _paths(bundle, subjects)
+        if repaired is None or not paths:
             return False
-        paths = [subject.removeprefix(f"{bundle}/") for subject in subjects]
         if repaired.volumes is None:
             return all(path.startswith(layout.PAYLOAD_FOLDER) for path in paths)
         matches = [layout.VOLUME.match(path) for path in paths]
         return all(matches) and repaired.covers([int(match[1]) for match in matches if match])
 
-    def _paths(self) -> Iterator[str]:
-        """Yield what is damaged, by path within its bundle."""
+    def _all_paths(self) -> Iterator[str]:
+        """Yield the damaged files, by path within their bundles."""
         for bundle, subjects in self.files.items():
-            yield from (subject.removeprefix(f"{bundle}/") for subject in subjects)
+            yield from _paths(bundle, subjects)
+
+    def _tells_no_object(self, bundle: str, subjects: Sequence[str]) -> bool:
+        """Return whether no object was found wrong that may lie elsewhere than in what was sent again."""
+        return self.repaired[bundle].volumes is None or len(_paths(bundle, subjects)) == len(subjects)
 
     def _is_made_good(self) -> bool:
         """Return whether nothing else is wrong, every file was read, and all that was sent again is among it."""
@@ -94,7 +97,8 @@ class Damage:
         return (
             bool(damaged)
             and not self.to_repair
-            and all(map(layout.VOLUME.match, self._paths()))
+            and all(map(layout.VOLUME.match, self._all_paths()))
+            and all(self._tells_no_object(bundle, subjects) for bundle, subjects in damaged.items())
             and all(self.repaired[bundle].into <= seen for bundle in damaged)
             and sum(map(len, damaged.values())) == self.findings
             and all(each.files_read >= each.files for each in self.results)
@@ -114,3 +118,8 @@ class Damage:
             time=max(self.repaired[bundle].time for bundle in damaged),
             latest=self.results[-1].bundle_id,
         )
+
+
+def _paths(bundle: str, subjects: Sequence[str]) -> list[str]:
+    """Return the files among what is damaged, by path within the bundle; the rest are objects (`--deep`)."""
+    return [subject.removeprefix(f"{bundle}/") for subject in subjects if subject.startswith(f"{bundle}/")]
