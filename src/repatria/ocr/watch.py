@@ -110,7 +110,7 @@ class Watch:
         if _text_of(self.desk.folder / VERIFIED_FILE):
             self._seen(self._require_share)
         self.share.prepare()
-        with self.share.held(), self.lease():
+        with self.lease(), self.share.held():
             while True:
                 finished = self._round()
                 if finished is not None:
