@@ -73,14 +73,14 @@ def job(service: Meddler, rclone_s3: Server, tmp_path: Path) -> Iterator[Job]:
     source.close()
 
 
-def test_it_is_asked_for_much_at_a_time_and_for_no_more_than_at_first(
+def test_it_is_asked_for_much_at_a_time_and_by_few_beside_each_other(
     job: Job, service: Meddler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (climbing, connections):
         monkeypatch.setattr(module, "PONDERS", 0.1)
     service.meddle = hashing = Hashing(service, 0.02)
     assert job.run().findings == []
-    assert hashing.most <= FIRST
+    assert hashing.most <= 2 * FIRST  # one step up, if the first answers come before the others hold each other up
     reads = sum(asked.method == "GET" and "/large/" in asked.path for asked in service.asked)
     assert reads < sum(map(len, FILES.values())) / FIRST_RANGE  # MIB at a time, once it is known
     assert read_chain(job.target) == FILES
