@@ -27,6 +27,10 @@ def volume(site: Path, number: int) -> Path:
     return next(site.glob(f"vault/d/*/data/vol-{number:06d}.tar.age"))
 
 
+def volume_of(site: Path, bundle: str) -> Path:
+    return site / "vault" / "d" / bundle / "data" / "vol-000001.tar.age"
+
+
 def rot(file: Path) -> None:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
@@ -186,3 +190,25 @@ def test_a_key_is_for_a_repair_alone(site: Path, capsys: pytest.CaptureFixture[s
     assert site
     assert code("copy", "d.toml", "-i", "key") == 2
     assert "needs no private key" in capsys.readouterr().err
+
+
+def test_without_a_damaged_index_the_chain_is_read_again_once_all_was_sent_again(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rot(next(site.glob("vault/d/*/data/index-0001.db.age")))
+    assert code("restore", "d", "home", "-i", "key") == 6
+    assert code("verify", "d") == 1
+    assert "repatria adopt d --anew" in capsys.readouterr().err
+    assert code("adopt", "d", "--anew") == 0
+    assert code("copy", "d.toml", "-q") == 0
+    assert restored(site, "whole") == FILES
+    assert code("ls", "d", "-i", "key", "-q") == 0
+    latest = max(site.glob("vault/d/2*")).name
+    capsys.readouterr()
+    assert code("verify", "d") == 1, "a damaged bundle is never intact"
+    assert f"d as it stands is whole all the same: {latest} holds all of it again" in capsys.readouterr().err
+    rot(volume_of(site, latest))
+    assert code("verify", "d") == 1
+    said = capsys.readouterr().err
+    assert "is whole" not in said
+    assert f"repatria copy d --repair d@{latest}" in said

@@ -80,7 +80,7 @@ def test_no_change_to_a_chain_is_called_intact_nor_ever_read_as_something_else(d
 
     def read() -> None:
         chain = Chain.load(store, MAKER.dataset_id, MAKER.bundles[1], identities=[CLASSIC])
-        for bundle, row in chain.objects(with_gone=True):
+        for bundle, row, _fate in chain.history():
             content = b"".join(bundle.read_object(row))
             assert hashlib.sha256(content).digest() == row.sha256
             assert content in {b"hello", b"changed", b""}

@@ -86,35 +86,30 @@ class Chain:
         """The latest bundle."""
         return self.bundles[-1]
 
-    def objects(self, *, with_gone: bool = False) -> Iterator[tuple[Bundle, ObjectRow]]:
-        """Yield every object as the dataset stood; `with_gone` also those replaced or buried."""
-        for bundle, row, fate in self.history():
-            if fate.stands or with_gone:
+    @property
+    def standing(self) -> Sequence[Bundle]:
+        """The bundles that tell how the dataset stood: from the latest that holds all of it; none before is read."""
+        full = [place for place, bundle in enumerate(self.bundles) if bundle.statement.kind == "full"]
+        return self.bundles[full[-1] :] if full else self.bundles  # with `only`, one that is not full
+
+    def objects(self) -> Iterator[tuple[Bundle, ObjectRow]]:
+        """Yield every object as the dataset stood."""
+        for bundle, row, fate in _history(self.standing, self._buried):
+            if fate.stands:
                 yield bundle, row
 
     def history(self) -> Iterator[tuple[Bundle, ObjectRow, Fate]]:
         """Yield every object that the chain holds, with its fate: bundle by bundle, the latest first."""
-        later: set[bytes] = set()
-        superseded: str | None = None
-        for bundle in reversed(self.bundles):
-            here: set[bytes] = set()
-            for row in bundle.objects():
-                mark = hashlib.blake2b(path_bytes(row.path), digest_size=16).digest()
-                if bundle is not self.bundles[0]:
-                    here.add(mark)
-                yield bundle, row, self._fate(row, replaced=mark in later, superseded=superseded)
-            later |= here
-            if bundle.statement.kind == "full":
-                superseded = superseded or bundle.statement.finished
+        yield from _history(self.bundles, _buried(self.bundles))
 
     def find(self, path: str) -> tuple[Bundle, ObjectRow] | None:
         """Return the object that stood at `path`."""
-        for bundle in reversed(self.bundles):
+        for bundle in reversed(self.standing):
             rows = bundle.find(path)
             for row in rows:
                 if row.number not in self._buried:
                     return bundle, row
-            if rows or bundle.statement.kind == "full":
+            if rows:
                 return None
         return None
 
@@ -133,17 +128,39 @@ class Chain:
             bundle.close()
 
     @cached_property
-    def _buried(self) -> dict[int, str]:
-        _at_once(self.bundles, lambda bundle: bundle.indexes())
-        return {number: when for bundle in self.bundles for number, when in bundle.buried().items()}
+    def _buried(self) -> Mapping[int, str]:
+        return _buried(self.standing)
 
-    def _fate(self, row: ObjectRow, *, replaced: bool, superseded: str | None) -> Fate:
-        """Return an object's fate; `superseded` is when a later bundle listed the whole dataset without it."""
-        if row.number in self._buried:
-            return Fate(stands=False, gone_since=self._buried[row.number])
-        if replaced:
-            return _REPLACED
-        return Fate(stands=False, gone_since=superseded) if superseded else _STANDS
+
+def _history(bundles: Sequence[Bundle], buried: Mapping[int, str]) -> Iterator[tuple[Bundle, ObjectRow, Fate]]:
+    """Yield every object of some bundles, the latest bundle first, with its fate at their end."""
+    later: set[bytes] = set()
+    superseded: str | None = None
+    for bundle in reversed(bundles):
+        here: set[bytes] = set()
+        for row in bundle.objects():
+            mark = hashlib.blake2b(path_bytes(row.path), digest_size=16).digest()
+            if bundle is not bundles[0]:
+                here.add(mark)
+            yield bundle, row, _fate(buried.get(row.number), replaced=mark in later, superseded=superseded)
+        later |= here
+        if bundle.statement.kind == "full":
+            superseded = superseded or bundle.statement.finished
+
+
+def _buried(bundles: Sequence[Bundle]) -> Mapping[int, str]:
+    """Return the numbers of buried objects, and when each was seen gone."""
+    _at_once(bundles, lambda bundle: bundle.indexes())
+    return {number: when for bundle in bundles for number, when in bundle.buried().items()}
+
+
+def _fate(gone_since: str | None, *, replaced: bool, superseded: str | None) -> Fate:
+    """Return an object's fate; `superseded` is when a later bundle listed the whole dataset without it."""
+    if gone_since is not None:
+        return Fate(stands=False, gone_since=gone_since)
+    if replaced:
+        return _REPLACED
+    return Fate(stands=False, gone_since=superseded) if superseded else _STANDS
 
 
 def _at_once(bundles: Iterable[Bundle], fetch: Callable[[Bundle], object]) -> None:

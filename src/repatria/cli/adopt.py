@@ -152,7 +152,7 @@ def _adopt(
                     )
                 )
             return code
-        if found.is_known_to(journal):
+        if not anew and found.is_known_to(journal):
             out.text(_("This machine knows {dataset} as it is at the target.").format(dataset=place.dataset_id))
             out.summary(next=f"repatria copy {place.dataset_id}")
             return 0

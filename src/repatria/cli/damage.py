@@ -34,9 +34,14 @@ class Damage:
         return {bundle: subjects for bundle, subjects in found.items() if subjects}
 
     @property
+    def needed(self) -> dict[str, list[str]]:
+        """The same, of the bundles that tell what stands now: from the latest that holds the whole dataset."""
+        return {bundle: subjects for bundle, subjects in self.files.items() if bundle >= self._read_from}
+
+    @property
     def to_repair(self) -> str:
         """The first bundle that holds damage of which nothing was sent again yet; empty if there is none."""
-        return next((bundle for bundle, subjects in self.files.items() if not self._is_covered(bundle, subjects)), "")
+        return next((bundle for bundle, subjects in self.needed.items() if not self._is_covered(bundle, subjects)), "")
 
     def facts(self) -> dict[str, str | int]:
         """Return what the audit log keeps of the damage: what `status` advises comes from there."""
@@ -44,6 +49,8 @@ class Damage:
 
     def advice(self) -> str:
         """Return what to do, in one paragraph."""
+        if self._is_left_behind():
+            return self._left_behind()
         if self._is_made_good():
             return self._made_good()
         told = [
@@ -53,23 +60,34 @@ class Damage:
             _("What still stands of {bundle} was sent again on {time}: a later bundle holds it.").format(
                 bundle=bundle, time=self.repaired[bundle].time
             )
-            for bundle, subjects in self.files.items()
+            for bundle, subjects in self.needed.items()
             if self._is_covered(bundle, subjects)
         ]
-        if any(map(layout.INDEX.match, self._all_paths())):
+        if self._stops_reading():
             told.append(
                 _(
                     "An index is damaged, and `restore` of the chain stops there until it is back; bundles without"
-                    " damage open alone: repatria restore {dataset}@BUNDLE DEST --only -i FILE"
+                    " damage open alone: repatria restore {dataset}@BUNDLE DEST --only -i FILE. Of what was copied, and"
+                    " while the source still has all of it: repatria adopt {dataset} --anew; the next copy sends the"
+                    " whole dataset again, into a bundle from which the chain is read."
                 ).format(dataset=self.dataset)
             )
-        if self.to_repair:
+        elif self.to_repair:
             told.append(
                 _(
                     "Of what was copied, and while the source still has it: repatria copy {dataset} --repair {bundle}"
                 ).format(dataset=self.dataset, bundle=f"{self.dataset}@{self.to_repair}")
             )
         return " ".join(told)
+
+    @property
+    def _read_from(self) -> str:
+        """The latest bundle that holds the whole dataset: none before it is read to restore what stands."""
+        return max((each.bundle_id for each in self.results if each.is_full), default="")
+
+    def _stops_reading(self) -> bool:
+        """Return whether an index is damaged without which what stands cannot be read."""
+        return any(map(layout.INDEX.match, self._needed_paths()))
 
     def _is_covered(self, bundle: str, subjects: Sequence[str]) -> bool:
         """Return whether all that still stood in damaged files was sent again."""
@@ -81,31 +99,50 @@ class Damage:
         matches = [layout.VOLUME.match(path) for path in paths]
         return all(matches) and repaired.covers([int(match[1]) for match in matches if match])
 
-    def _all_paths(self) -> Iterator[str]:
-        """Yield the damaged files, by path within their bundles."""
-        for bundle, subjects in self.files.items():
+    def _needed_paths(self) -> Iterator[str]:
+        """Yield the damaged files that are needed, by path within their bundles."""
+        for bundle, subjects in self.needed.items():
             yield from _paths(bundle, subjects)
 
     def _tells_no_object(self, bundle: str, subjects: Sequence[str]) -> bool:
         """Return whether no object was found wrong that may lie elsewhere than in what was sent again."""
         return self.repaired[bundle].volumes is None or len(_paths(bundle, subjects)) == len(subjects)
 
+    def _is_left_behind(self) -> bool:
+        """Return whether every damaged bundle comes before one that holds all again, and all is right from there on."""
+        standing = [each for each in self.results if each.bundle_id >= self._read_from]
+        return (
+            bool(self.files)
+            and not self.needed
+            and sum(map(len, self.files.values())) == self.findings
+            and not any(each.verdicts for each in standing)
+            and all(each.files_read >= each.files for each in standing)
+        )
+
+    def _left_behind(self) -> str:
+        return _(
+            "{dataset} as it stands is whole all the same: {bundle} holds all of it again, every file from there on is"
+            " intact, and `repatria restore {dataset}` begins there. What had changed or gone at the source by then lay"
+            " in the damaged files alone: bring them back from a second copy, if there is one. Until then verifying the"
+            " whole chain ends with code 1."
+        ).format(dataset=self.dataset, bundle=self._read_from)
+
     def _is_made_good(self) -> bool:
         """Return whether nothing else is wrong, every file was read, and all that was sent again is among it."""
-        damaged = self.files
+        damaged = self.needed
         seen = {each.bundle_id for each in self.results}
         return (
             bool(damaged)
             and not self.to_repair
-            and all(map(layout.VOLUME.match, self._all_paths()))
+            and all(map(layout.VOLUME.match, self._needed_paths()))
             and all(self._tells_no_object(bundle, subjects) for bundle, subjects in damaged.items())
             and all(self.repaired[bundle].into <= seen for bundle in damaged)
-            and sum(map(len, damaged.values())) == self.findings
+            and sum(map(len, self.files.values())) == self.findings
             and all(each.files_read >= each.files for each in self.results)
         )
 
     def _made_good(self) -> str:
-        damaged = self.files
+        damaged = self.needed
         return _(
             "{dataset} as it stands is whole all the same: what the source still had of {bundle} was sent again on"
             " {time}, later bundles hold it, every file of them intact, and `repatria restore {dataset}` takes it from"

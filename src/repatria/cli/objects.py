@@ -90,9 +90,10 @@ def _chosen(
             yield (*found, None)
         return
     is_meant = path_filter(pattern, [source.name for source in chain.head.statement.sources])
-    for bundle, row, fate in chain.history():
-        if (fate.stands or with_gone) and is_meant(row.path):
-            yield bundle, row, fate
+    if with_gone:
+        yield from ((bundle, row, fate) for bundle, row, fate in chain.history() if is_meant(row.path))
+    else:
+        yield from ((bundle, row, None) for bundle, row in chain.objects() if is_meant(row.path))
 
 
 class _Documents:

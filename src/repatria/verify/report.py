@@ -68,6 +68,8 @@ class BundleResult:
     bytes: int = 0
     files_read: int = 0
     """Payload files that were read and hashed."""
+    is_full: bool = False
+    """Whether it holds the whole dataset, by its statement: what stands is read from there on."""
     objects: int = 0
     """Objects by the statement."""
     objects_read: int = 0
