@@ -67,6 +67,8 @@ def _show_findings(out: Output, dataset: str, findings: "Sequence[Finding]") -> 
 
 
 def _nothing_new(result: "CopyResult") -> str:
+    if not result.unchanged and result.findings:
+        return _("Nothing was copied, and nothing is held as copied.")
     if not result.unchanged:
         return _("Nothing new: the source holds nothing that can be copied.")
     known = quantity_text(result.unchanged, Unit.OBJECTS)

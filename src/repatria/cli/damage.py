@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repatria.bundle import layout
-from repatria.i18n import _
+from repatria.i18n import _, ngettext
 from repatria.model import FindingKind
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ class Damage:
 
     @property
     def needed(self) -> dict[str, list[str]]:
-        """The same, of the bundles that tell what stands now: from the latest that holds the whole dataset."""
-        return {bundle: subjects for bundle, subjects in self.files.items() if bundle >= self._read_from}
+        """The same, of the bundles that tell what stands now."""
+        standing = {each.bundle_id for each in self._standing}
+        return {bundle: subjects for bundle, subjects in self.files.items() if bundle in standing}
 
     @property
     def to_repair(self) -> str:
@@ -45,11 +46,15 @@ class Damage:
 
     def facts(self) -> dict[str, str | int]:
         """Return what the audit log keeps of the damage: what `status` advises comes from there."""
-        return {"damaged": sum(map(len, self.files.values())), "damaged_bundle": self.to_repair}
+        return {
+            "damaged": sum(map(len, self.files.values())),
+            "damaged_bundle": self.to_repair,
+            "not_copied": self._not_copied,
+        }
 
     def advice(self) -> str:
         """Return what to do, in one paragraph."""
-        if self._is_left_behind():
+        if self._is_left_behind() and not self._not_copied:
             return self._left_behind()
         if self._is_made_good():
             return self._made_good()
@@ -63,6 +68,18 @@ class Damage:
             for bundle, subjects in self.needed.items()
             if self._is_covered(bundle, subjects)
         ]
+        if self._not_copied:
+            told.append(
+                ngettext(
+                    "{bundle} holds the dataset again, but {count} object of the source could not be copied then;"
+                    " earlier bundles may hold it, and `restore` does not read them. While the source has it:"
+                    " repatria copy {dataset}",
+                    "{bundle} holds the dataset again, but {count} objects of the source could not be copied then;"
+                    " earlier bundles may hold them, and `restore` does not read them. While the source has them:"
+                    " repatria copy {dataset}",
+                    self._not_copied,
+                ).format(bundle=self._standing[0].bundle_id, count=self._not_copied, dataset=self.dataset)
+            )
         if self._stops_reading():
             told.append(
                 _(
@@ -81,9 +98,15 @@ class Damage:
         return " ".join(told)
 
     @property
-    def _read_from(self) -> str:
-        """The latest bundle that holds the whole dataset: none before it is read to restore what stands."""
-        return max((each.bundle_id for each in self.results if each.is_full), default="")
+    def _standing(self) -> "Sequence[BundleResult]":
+        """The bundles that tell what stands now, as `Chain.standing` has it: none before is read to restore that."""
+        full = [place for place, each in enumerate(self.results) if each.is_full]
+        return self.results[full[-1] :] if full else self.results
+
+    @property
+    def _not_copied(self) -> int:
+        """How many objects are still lacking of those that damaged bundles which are no longer read may hold."""
+        return self._standing[-1].not_copied if len(self.needed) < len(self.files) else 0
 
     def _stops_reading(self) -> bool:
         """Return whether an index is damaged without which what stands cannot be read."""
@@ -110,22 +133,20 @@ class Damage:
 
     def _is_left_behind(self) -> bool:
         """Return whether every damaged bundle comes before one that holds all again, and all is right from there on."""
-        standing = [each for each in self.results if each.bundle_id >= self._read_from]
         return (
             bool(self.files)
             and not self.needed
             and sum(map(len, self.files.values())) == self.findings
-            and not any(each.verdicts for each in standing)
-            and all(each.files_read >= each.files for each in standing)
+            and all(each.files_read >= each.files for each in self._standing)
         )
 
     def _left_behind(self) -> str:
         return _(
             "{dataset} as it stands is whole all the same: {bundle} holds all of it again, every file from there on is"
-            " intact, and `repatria restore {dataset}` begins there. What had changed or gone at the source by then lay"
-            " in the damaged files alone: bring them back from a second copy, if there is one. Until then verifying the"
-            " whole chain ends with code 1."
-        ).format(dataset=self.dataset, bundle=self._read_from)
+            " intact, and `repatria restore {dataset}` begins there. What had changed or gone at the source by then is"
+            " in earlier bundles alone: keep them, and bring their damaged files back from a second copy, if there is"
+            " one. Until then verifying the whole chain ends with code 1."
+        ).format(dataset=self.dataset, bundle=self._standing[0].bundle_id)
 
     def _is_made_good(self) -> bool:
         """Return whether nothing else is wrong, every file was read, and all that was sent again is among it."""

@@ -151,6 +151,10 @@ def _health(standing: "DatasetStanding") -> str:
     if runs.damaged:
         damaged = ngettext("{count} file damaged", "{count} files damaged", runs.damaged).format(count=runs.damaged)
         again = _("what the source still had was sent again")
+        if runs.not_copied:
+            again = ngettext(
+                "sent again but for {count} object", "sent again but for {count} objects", runs.not_copied
+            ).format(count=runs.not_copied)
         return damaged if runs.damaged_bundle and runs.damaged_bundle not in runs.mended else f"{damaged}, {again}"
     return _("verified on {date}").format(date=standing.verified[:10]) if standing.verified else ""
 
@@ -206,6 +210,8 @@ def _verify_or_repair(standing: "DatasetStanding") -> str | None:
     """Return what to do with a finished bundle that was not found intact."""
     name, runs = standing.dataset, standing.runs
     bundle = runs.damaged_bundle
+    if runs.damaged and not bundle and runs.not_copied:
+        return f"repatria copy {name}"
     if runs.damaged and not bundle and not runs.mended:
         return None  # all that the source still had was sent again
     if not bundle or bundle in runs.mended or runs.made_by == "ocr":

@@ -220,6 +220,7 @@ def _blank_result(seen: Seen, files: dict[str, int]) -> BundleResult:
     if seen.genuine is not None:
         result.finished = seen.genuine.finished
         result.is_full = seen.genuine.kind == "full"
+        result.not_copied = len(seen.genuine.findings)
         result.objects = seen.genuine.objects.count
         result.rewrapped = seen.genuine.replaces.rewrapped if seen.genuine.replaces else ""
     return result

@@ -70,6 +70,8 @@ class BundleResult:
     """Payload files that were read and hashed."""
     is_full: bool = False
     """Whether it holds the whole dataset, by its statement: what stands is read from there on."""
+    not_copied: int = 0
+    """Objects that its source did not give, by the statement."""
     objects: int = 0
     """Objects by the statement."""
     objects_read: int = 0

@@ -54,6 +54,8 @@ class LastRuns:
     """Files that the last verification found altered or missing."""
     damaged_bundle: str | None = None
     """The first bundle in which such files lie whose objects were not sent again."""
+    not_copied: int = 0
+    """Objects lacking in what was sent again whole in place of damaged bundles."""
     repaired: Mapping[str, Repaired] = field(default_factory=dict)
     """What was sent again, from here, of damaged bundles."""
     mended: frozenset[str] = frozenset()
@@ -106,7 +108,9 @@ def _repaired(known: LastRuns, line: LogLine) -> dict[str, Any]:
 def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
     """Return what is known after a verification; one that could not be done at all leaves what an earlier one saw."""
     if fields["code"] == 0:
-        return replace(known, verified=str(fields["time"]), damaged=0, damaged_bundle=None, mended=frozenset())
+        return replace(
+            known, verified=str(fields["time"]), damaged=0, damaged_bundle=None, not_copied=0, mended=frozenset()
+        )
     if "damaged" not in fields:
         return replace(known, verified=None)
     bundle = fields.get("damaged_bundle")
@@ -115,6 +119,7 @@ def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
         verified=None,
         damaged=int(fields["damaged"]),
         damaged_bundle=str(bundle) if bundle else None,
+        not_copied=int(fields.get("not_copied", 0)),
         mended=frozenset(),
     )
 

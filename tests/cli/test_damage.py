@@ -1,0 +1,94 @@
+"""When a dataset with damaged files is called whole all the same, and what is said where it is not."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from repatria.cli.damage import Damage
+from repatria.model import FindingKind
+from repatria.verify.report import BundleResult, verdict
+from repatria.work.repairing import Repaired
+
+WHOLE = "d as it stands is whole all the same"
+KEEP = "Do not erase anything at the source."
+VOLUME, INDEX = "data/vol-000001.tar.age", "data/index-0001.db.age"
+
+
+def bundle(
+    name: str, *damaged: str, full: bool = False, read: int = 3, not_copied: int = 0, kind: str = "altered"
+) -> BundleResult:
+    verdicts = [verdict(FindingKind(kind), f"{name}/{file}", "") for file in damaged]
+    return BundleResult(name, files=3, files_read=read, is_full=full, not_copied=not_copied, verdicts=verdicts)
+
+
+def damage(*results: BundleResult, repaired: Repaired | None = None, beside: int = 0) -> Damage:
+    findings = sum(len(result.verdicts) for result in results) + beside
+    return Damage("d", results, findings, {} if repaired is None else {"1": repaired})
+
+
+BASE = bundle("1", INDEX, full=True)
+AGAIN = bundle("2", full=True)
+
+
+def test_damage_before_a_bundle_that_holds_all_again_costs_nothing_that_stands() -> None:
+    told = damage(BASE, AGAIN, bundle("3"))
+    assert WHOLE in told.advice()
+    assert "earlier bundles alone: keep them" in told.advice()
+    assert told.facts() == {"damaged": 1, "damaged_bundle": "", "not_copied": 0}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(damage(BASE, AGAIN, bundle("3", read=2)), id="not every file was read, as with --sample"),
+        pytest.param(damage(BASE, bundle("2", read=2, full=True)), id="nor of the bundle that holds all again"),
+        pytest.param(damage(BASE, AGAIN, beside=1), id="something else is wrong"),
+        pytest.param(damage(BASE, bundle("2", VOLUME, full=True)), id="that bundle is damaged, too"),
+        pytest.param(damage(BASE, AGAIN, bundle("3", VOLUME)), id="or one after it"),
+        pytest.param(damage(BASE, bundle("2", "data/x", full=True, kind="unexpected")), id="or holds too much"),
+        pytest.param(damage(BASE, bundle("2", full=True, not_copied=1)), id="the source did not give all"),
+        pytest.param(damage(BASE, bundle("2")), id="nothing holds all again"),
+    ],
+)
+def test_it_is_not_called_whole_where_that_is_not_known(told: Damage) -> None:
+    assert WHOLE not in told.advice()
+    assert KEEP in told.advice()
+
+
+def test_what_the_source_did_not_give_is_still_to_be_copied() -> None:
+    told = damage(BASE, bundle("2", full=True, not_copied=2))
+    assert "2 holds the dataset again, but 2 objects of the source could not be copied then" in told.advice()
+    assert told.advice().endswith("repatria copy d")
+    assert told.facts()["not_copied"] == 2
+    assert WHOLE in damage(BASE, bundle("2", full=True, not_copied=2), bundle("3")).advice(), (
+        "a later copy brought them"
+    )
+
+
+SENT = Repaired("2026-01-02T00:00:00Z", frozenset({"2"}), frozenset({1}))
+ROTTEN = bundle("1", VOLUME, full=True)
+
+
+def test_volumes_of_which_all_was_sent_again_cost_nothing_that_stands() -> None:
+    assert WHOLE in damage(ROTTEN, bundle("2"), repaired=SENT).advice()
+
+
+@pytest.mark.parametrize(
+    ("results", "beside"),
+    [
+        pytest.param([ROTTEN, bundle("2", read=2)], 0, id="not every file was read"),
+        pytest.param([ROTTEN, bundle("2")], 1, id="something else is wrong"),
+        pytest.param([ROTTEN], 0, id="what it was sent into was not looked at"),
+        pytest.param([bundle("1", VOLUME, "data/vol-000002.tar.age", full=True), bundle("2")], 0, id="more is damaged"),
+        pytest.param([bundle("1", VOLUME, INDEX, full=True), bundle("2")], 0, id="an index, too"),
+    ],
+)
+def test_a_repair_does_not_make_whole_what_it_did_not_cover(results: Sequence[BundleResult], beside: int) -> None:
+    told = damage(*results, repaired=SENT, beside=beside)
+    assert WHOLE not in told.advice()
+    assert KEEP in told.advice()
+
+
+def test_of_damaged_files_what_may_bring_them_back_is_named() -> None:
+    assert damage(ROTTEN).advice().endswith("repatria copy d --repair d@1")
+    assert "repatria adopt d --anew" in damage(BASE).advice()
