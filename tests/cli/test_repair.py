@@ -1,10 +1,20 @@
 """Volumes that rotted away, and whose objects are still at the source: they are sent again."""
 
+import hashlib
 import json
+import os
+import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from repatria.errors import RefusedError, Role
+from repatria.model import FindingKind
+from repatria.store.base import Reading
+from repatria.store.local import LocalStore
+from repatria.work.searched import Searched
 from tests.cli.making import code, make_site
 from tests.migrate.making import noise, write
 from tests.work.making import MIB
@@ -104,11 +114,11 @@ def test_what_rots_after_a_repair_is_to_be_repaired_again(site: Path, capsys: py
     first = next(iter(site.glob("vault/d/2*"))).name
     repaired(capsys, "-i", "key")
     rot(next(site.glob(f"vault/d/{first}/data/vol-000003.tar.age")))
-    for time in range(2):
+    for once in range(2):
         assert code("verify", "d") == 1
         said = capsys.readouterr().err
         assert "is whole" not in said
-        assert f"repatria copy d --repair d@{first}" in said, time
+        assert f"repatria copy d --repair d@{first}" in said, once
     assert code("copy", "d.toml", "--repair", f"d@{first}", "-i", "key", "-q") == 0
     capsys.readouterr()
     assert code("verify", "d") == 1
@@ -212,3 +222,74 @@ def test_without_a_damaged_index_the_chain_is_read_again_once_all_was_sent_again
     said = capsys.readouterr().err
     assert "is whole" not in said
     assert f"repatria copy d --repair d@{latest}" in said
+
+
+def test_a_search_that_is_stopped_ends_soon_and_goes_on_where_it_ended(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rot(volume(site, 2))
+    read, note = LocalStore.read, Searched.note
+
+    def slowly(reading: Reading) -> Iterator[bytes]:
+        """Give a file so slowly that only a stop ends it."""
+        given_up = time.monotonic() + 5.0
+        while time.monotonic() < given_up:
+            yield b""
+            time.sleep(0.01)
+        yield from reading.chunks
+
+    def read_slowly(store: LocalStore, path: str, start: int = 0, length: int | None = None, **more: str) -> Reading:
+        reading = read(store, path, start, length, **more)
+        is_slow = "/data/" in path and "vol-000001" not in path
+        return Reading(reading.object, slowly(reading)) if is_slow else reading
+
+    def note_and_stop(*noted: object) -> None:
+        note(*noted)  # type: ignore[arg-type]  # as it was called
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    capsys.readouterr()
+    with monkeypatch.context() as stopping:
+        stopping.setattr(LocalStore, "read", read_slowly)
+        stopping.setattr(Searched, "note", note_and_stop)
+        assert code("copy", "d.toml", "--repair", "d", "-i", "key") == 8
+    said = capsys.readouterr().err
+    assert "Stopped. Nothing is lost" in said
+    assert "broken off" not in said
+    rot(volume(site, 1))
+    assert repaired(capsys, "-i", "key")["objects"] == 1, "volume 1 was right when it was read"
+    assert code("copy", "d.toml", "--repair", f"d@{min(site.glob('vault/d/2*')).name}", "-i", "key") == 0
+    said = capsys.readouterr().err
+    assert "read before" not in said, "a copy that came to its end forgets the search"
+    assert restored(site, "whole") == FILES
+
+
+def test_what_an_earlier_search_read_is_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rot(volume(site, 2))
+    bundle = next(site.glob("vault/d/2*"))
+    lines = bundle.joinpath("manifest-sha256.txt").read_bytes()
+    searched = Searched(site / "state/datasets/d")
+    searched.note(hashlib.sha256(lines).hexdigest(), "data/vol-000001.tar.age", FindingKind.INTACT)
+    assert code("copy", "d.toml", "--repair", "d", "-i", "key") == 0
+    assert f"1 file of {bundle.name} was read before" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_rotten", [False, True])
+def test_a_volume_that_the_store_refuses_to_give_is_not_called_damaged(
+    site: Path, is_rotten: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if is_rotten:
+        rot(volume(site, 3))
+    read = LocalStore.read
+
+    def refuse(store: LocalStore, path: str, start: int = 0, length: int | None = None, **more: str) -> Reading:
+        if "vol-000002" in path:
+            raise RefusedError("No.", role=Role.TARGET, public=True)
+        return read(store, path, start, length, **more)
+
+    monkeypatch.setattr(LocalStore, "read", refuse)
+    capsys.readouterr()
+    assert code("copy", "d.toml", "--repair", "d", "-i", "key", "--json") == 3
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (finding,) = [line for line in told if line["type"] == "finding"]
+    assert (finding["kind"], finding["subject"][-23:]) == ("unverifiable", "data/vol-000002.tar.age")
+    assert [line["objects"] for line in told if line["type"] == "repair"] == ([1] if is_rotten else [])

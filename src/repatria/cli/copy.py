@@ -13,7 +13,7 @@ from repatria.cli.endings import LastWords, ending_soon
 from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.cli.pace_options import ManifestArgument, WindowOption, rate
-from repatria.cli.repair import Repair, identities_for, take_damaged_again
+from repatria.cli.repair import Repair, forget_search, identities_for, take_damaged_again
 from repatria.cli.runs import audited, opened_run
 from repatria.cli.worker_options import Workers, workers_of
 from repatria.errors import StoppedError, UsageError, worst
@@ -86,10 +86,11 @@ def register(app: typer.Typer) -> None:
         with audited(out, settings, "copy", described.id, long=True) as facts:
             result = _copy(out, described, settings, wishes, mending, wait=wait, workers=hands)
             facts.update(bundle=result.uri or "", objects=result.objects, bytes=result.bytes, gone=result.gone)
-            facts["findings"] = len(result.findings)
+            findings = (*mending.unread, *result.findings)
+            facts["findings"] = len(findings)
             if mending.found:
                 facts.update(repaired=mending.found, repaired_volumes=mending.volumes)
-            facts["code"] = code = worst(found.kind.exit_code for found in result.findings)
+            facts["code"] = code = worst(found.kind.exit_code for found in findings)
         return code
 
 
@@ -122,8 +123,11 @@ def _copy(
             _await_window(out, pacing, wait=wait)
             try:
                 if repair.is_wanted:
-                    take_damaged_again(out, manifest, settings, repair, progress)
-                return _one_night(out, manifest, state, pacing, progress, workers)
+                    take_damaged_again(out, manifest, settings, repair, progress, stop)
+                result = _one_night(out, manifest, state, pacing, progress, workers)
+                if repair.is_looked_for:
+                    forget_search(state, manifest.id)
+                return result
             except StoppedError as error:
                 if not (wait and _may_go_on(stop, wishes)):
                     raise

@@ -14,9 +14,14 @@ from repatria.bundle.statement import MAX_DOCUMENT
 from repatria.crypt.identity import Identity
 from repatria.errors import UnverifiableError
 from repatria.i18n import _
+from repatria.model import Finding, FindingKind
 from repatria.progress import SILENT, Progress, Unit
 from repatria.store.base import Store
 from repatria.verify.fixity import check_files
+from repatria.verify.report import Verdict
+from repatria.work.searched import Searched
+
+_DAMAGED = frozenset({FindingKind.ALTERED, FindingKind.MISSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,10 @@ class Damage:
     bundle: Bundle
     files: tuple[str, ...]
     """Payload files that are altered or missing, by path within the bundle."""
+    unread: tuple[Finding, ...] = ()
+    """Of payload files that could not be read: nobody knows what is in them."""
+    remembered: int = 0
+    """Payload files that an earlier search of the same bundle had read."""
 
     @property
     def volumes(self) -> frozenset[int] | None:
@@ -47,15 +56,22 @@ class Damage:
 
 
 def find_damage(
-    store: Store, dataset_id: str, bundle_id: str, identities: Sequence[Identity] = (), progress: Progress = SILENT
+    store: Store,
+    dataset_id: str,
+    bundle_id: str,
+    searched: Searched,
+    identities: Sequence[Identity] = (),
+    progress: Progress = SILENT,
 ) -> Damage:
     """Read a finished bundle's payload and return what is not as it was signed.
 
-    UnverifiableError (3) if the manifest itself is not: nothing can be told of the others then.
+    Files that `searched` remembers are not read again; what is read, it is told. UnverifiableError (3) if the manifest
+    itself is not: nothing can be told of the others then.
     """
     bundle = Bundle(store, dataset_id, bundle_id, identities)
     manifest = bundle.folder.fetch(layout.MANIFEST, MAX_DOCUMENT)
-    if hashlib.sha256(manifest).hexdigest() != bundle.statement.files[layout.MANIFEST]:
+    signed = hashlib.sha256(manifest).hexdigest()
+    if signed != bundle.statement.files[layout.MANIFEST]:
         raise UnverifiableError(
             _("The manifest of the bundle {bundle} is not the one that was signed.").format(bundle=bundle_id),
             advice=_("Bring that one file, {file}, back from a second copy. Nothing was done.").format(
@@ -63,8 +79,20 @@ def find_damage(
             ),
         )
     digests = layout.parse_manifest(manifest)
-    progress.start(_("Verifying {bundle}").format(bundle=bundle_id), bundle.statement.volumes.bytes, Unit.BYTES)
-    found = check_files(bundle.folder, digests, progress=progress)
-    damaged = tuple(verdict.subject.removeprefix(f"{bundle_id}/") for verdict in found)
-    progress.finish()
-    return Damage(bundle, damaged)
+    known = {path: kind for path, kind in searched.known(signed).items() if path in digests}
+    unknown = {path: digest for path, digest in digests.items() if path not in known}
+
+    def note(path: str, verdict: Verdict | None) -> None:
+        searched.note(signed, path, FindingKind.INTACT if verdict is None else verdict.finding.kind)
+
+    # Volumes are of about one size: so much of the bundle is left to read.
+    left = bundle.statement.volumes.bytes * len(unknown) // max(1, len(digests))
+    progress.start(_("Verifying {bundle}").format(bundle=bundle_id), left, Unit.BYTES)
+    try:
+        found = [verdict.finding for verdict in check_files(bundle.folder, unknown, progress=progress, note=note)]
+    finally:
+        progress.finish()
+    damaged = {each.subject.removeprefix(f"{bundle_id}/") for each in found if each.kind in _DAMAGED}
+    damaged.update(path for path, kind in known.items() if kind in _DAMAGED)
+    unread = tuple(each for each in found if each.kind not in _DAMAGED)
+    return Damage(bundle, tuple(path for path in digests if path in damaged), unread, len(known))

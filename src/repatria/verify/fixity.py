@@ -20,11 +20,17 @@ _Made = TypeVar("_Made")
 
 
 def check_files(
-    folder: BundleFolder, digests: Mapping[str, bytes], *, workers: int = WORKERS, progress: Progress = SILENT
+    folder: BundleFolder,
+    digests: Mapping[str, bytes],
+    *,
+    workers: int = WORKERS,
+    progress: Progress = SILENT,
+    note: Callable[[str, Verdict | None], None] = lambda _path, _verdict: None,
 ) -> Iterator[Verdict]:
     """Read every file of `digests` (path -> SHA-256) and yield those that are not what they were.
 
-    Memory is that of a few pieces; StoreError if the store cannot be reached.
+    Memory is that of a few pieces; StoreError if the store cannot be reached. `note` is told of each file as soon as it
+    was judged, in the thread that read it; None is a file that is what it was.
     """
     stopping = threading.Event()
 
@@ -39,7 +45,10 @@ def check_files(
             if digest.digest() != digests[path]:
                 raise BundleError(_("Its bytes have another SHA-256 than was signed. Restore it from a second copy."))
 
-        return judged(f"{folder.bundle_id}/{path}", read)
+        verdict = judged(f"{folder.bundle_id}/{path}", read)
+        if not stopping.is_set():  # else it may not have been read to its end
+            note(path, verdict)
+        return verdict
 
     for verdict in in_order(check, digests, workers=workers, window=4 * workers, stopping=stopping):
         if verdict is not None:

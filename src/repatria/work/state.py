@@ -9,6 +9,7 @@
     lock                   held by the run under way
     journal.db             see `repatria.work.journal`
     scans.seen  pages.db   of an archive: see `repatria.ocr.seen`, `repatria.ocr.page_journal`
+    repair.read            what a search for damage has read: see `repatria.work.searched`
     rows.seen  rows.given  of its bordereaux: see `repatria.ocr.keeping`
     trust.json             the signer and head last seen of the dataset's chain
     signers                who may sign it, as `--signers` said last: see `repatria.work.named_signers`
