@@ -11,6 +11,7 @@ from repatria.progress import Silent
 from repatria.source.objects import Selection, StoreSource
 from repatria.store import s3_exchange
 from repatria.store.registry import open_store
+from repatria.work.stop import StopSignal
 from tests.faults.making import client_of, fill
 from tests.migrate.making import Job, Watched, folder_source, noise, write
 from tests.servers import BUCKET, Server
@@ -92,10 +93,20 @@ def test_an_object_that_is_gone_is_told_at_once(abroad: Abroad, moto_s3: Server)
     assert read_chain(abroad.job.target) == BESIDE
 
 
-@pytest.mark.parametrize("methods", [("GET",), ("GET", "HEAD")], ids=["while it is told of", "whatever is asked of it"])
-def test_an_object_at_which_the_service_fails_is_given_up(abroad: Abroad, methods: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("status", "code", "methods"),
+    [
+        (500, "InternalError", ("GET",)),  # while it is told of
+        (500, "InternalError", ("GET", "HEAD")),
+        (503, "SlowDown", ("GET",)),
+        (429, "TooManyRequests", ("GET", "HEAD")),
+    ],
+)
+def test_an_object_for_which_the_service_fails_or_asks_for_patience_is_given_up(
+    abroad: Abroad, status: int, code: str, methods: tuple[str, ...]
+) -> None:
     """As rclone's does that remembers a file which somebody removed behind its back."""
-    abroad.answer(Answer(500, error("InternalError")), methods)
+    abroad.answer(Answer(status, error(code)), methods)
     [found] = abroad.job.run().findings
     assert (found.path, found.kind) == ("it", FindingKind.FAILED)
     assert abroad.told.sentences == []
@@ -122,6 +133,30 @@ def test_a_service_that_fails_at_everything_is_waited_for(abroad: Abroad) -> Non
     with pytest.raises(StoppedError, match="fails: InternalError 500"):
         abroad.job.run()
     assert abroad.told.sentences == ["The service fails; it is tried again for up to 1 minute."]
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["nothing else came", "smaller ones came"])
+def test_a_link_that_carries_only_little_replies_is_waited_for(tmp_path: Path, *, small: bool) -> None:
+    """A path MTU that nobody tells of; a proxy's limit."""
+    files = {f"large/{number:03}": noise(20_000) for number in range(60)}
+    files |= {f"a small one/{number}": noise(100) for number in range(40)} if small else {}
+
+    def hang(_told: Object, _start: int, length: int | None) -> None:
+        if length is None or length > 1000:
+            raise UnreachableError("timed out", role=Role.SOURCE)
+
+    source = Watched(folder_source(write(tmp_path / "abroad", files)))
+    source.before_request = lambda told, start, length: hang(told, start, told.size if length is None else length)
+    told = Told()
+    job = Job([source], tmp_path / "state", progress=told, patience_seconds=1.0)
+    with pytest.raises(StoppedError, match="timed out") as caught:
+        job.run()
+    assert caught.value.code == 8
+    assert told.sentences[:1] == ["The link is slow or lost; it is tried again for up to 1 minute."]
+    source.before_request = lambda told, start, length: None
+    job.stop = StopSignal()
+    assert job.run().findings == []
+    assert read_chain(job.target) == files
 
 
 def breaking(path: str) -> Callable[[Object, int], None]:

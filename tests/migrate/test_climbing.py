@@ -105,6 +105,11 @@ def test_it_never_goes_below_the_fewest() -> None:
     assert climb.pushed_back(climb.allowed) == FEWEST
 
 
+def test_it_never_goes_above_the_most_when_pushed_back() -> None:
+    climb = Climb(allowed=1, most=1)
+    assert climb.pushed_back(1) == 1
+
+
 @pytest.mark.parametrize(
     ("rate", "expected"),
     [

@@ -1,17 +1,29 @@
 """Reads run side by side, in their order, as many as are allowed."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import pytest
+
 from repatria.errors import LateError, ThrottledError
+from repatria.migrate import connections as connections_module
 from repatria.migrate.climbing import FIRST, FIRST_RANGE
-from repatria.migrate.connections import Connections, Read
+from repatria.migrate.connections import CALM, Connections, Read
 from repatria.model import Object
 
 TOLD = Object("o", 1)
+
+
+class Clock:
+    """Moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 def read(call: Callable[[], object] = lambda: None) -> Read:
@@ -28,7 +40,7 @@ def held() -> tuple[Read, threading.Event, threading.Event]:
 
     def hold() -> None:
         begun.set()
-        go.wait(10)
+        assert go.wait(60)
 
     return read(hold), begun, go
 
@@ -39,7 +51,7 @@ def running(count: int, beside: int = 0) -> Iterator[Connections]:
     connections, reads = Connections(most=96), [held() for _number in range(count + beside)]
     connections.submit([each for each, _begun, _go in reads])
     for _read, begun, _go in reads[:count]:
-        begun.wait(10)
+        assert begun.wait(10)
     try:
         yield connections
     finally:
@@ -52,7 +64,7 @@ def test_reads_run_in_the_order_in_which_they_are_asked_for() -> None:
     connections, done = Connections(most=1), list[int]()
     first, begun, go = held()
     connections.submit([first])
-    begun.wait(10)
+    assert begun.wait(10)
     reads = [read(partial(done.append, number)) for number in (2, 5, 9)]
     connections.submit(reads[:1])
     connections.submit(reads[1:])
@@ -86,32 +98,44 @@ def test_waiting_has_an_end() -> None:
 
 
 def test_never_more_run_than_are_allowed() -> None:
+    """Three do, each time: else none would get on."""
     connections = Connections(most=3)
-    lock, counts = threading.Lock(), {"now": 0, "most": 0}
+    together, lock, now, counts = threading.Barrier(3), threading.Lock(), set[int](), list[int]()
 
-    def count() -> None:
+    def count(number: int) -> None:
         with lock:
-            counts["now"] += 1
-            counts["most"] = max(counts["most"], counts["now"])
-        time.sleep(0.005)
+            now.add(number)
+            counts.append(len(now))
+        together.wait(60)
         with lock:
-            counts["now"] -= 1
+            now.remove(number)
 
-    reads = [read(count) for _number in range(40)]
+    reads = [read(partial(count, number)) for number in range(39)]
     connections.submit(reads)
-    assert all(connections.wait(each, 10) for each in reads)
-    assert counts["most"] == 3
+    assert all(connections.wait(each, 60) for each in reads)
+    assert [each.error for each in reads] == [None] * 39
+    assert max(counts) == 3
     connections.close()
 
 
-def test_a_burst_of_refusals_is_one_step_back() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(connections_module, "time", clock)
+    return clock
+
+
+def test_a_burst_of_refusals_is_one_step_back(clock: Clock) -> None:
     with running(FIRST) as connections:
         for _refusal in range(20):
             connections.troubled(ThrottledError("slow down"))
         assert connections.allowed == FIRST // 2
+        clock.now += CALM
+        connections.troubled(ThrottledError("slow down"))
+        assert connections.allowed == FIRST // 4
 
 
-def test_one_answer_that_is_late_while_others_come_is_that_connection_s_own_trouble() -> None:
+def test_one_answer_that_is_late_while_others_come_is_that_connection_s_own_trouble(clock: Clock) -> None:
     with running(FIRST) as connections:
         connections.answered(0.1)
         connections.carried(1)
@@ -119,7 +143,7 @@ def test_one_answer_that_is_late_while_others_come_is_that_connection_s_own_trou
         assert connections.allowed == FIRST
 
 
-def test_late_answers_of_a_service_that_ponders_are_a_step_back() -> None:
+def test_late_answers_of_a_service_that_ponders_are_a_step_back(clock: Clock) -> None:
     with running(FIRST) as connections:
         connections.answered(20.0)
         for _late in range(20):
@@ -133,14 +157,14 @@ def test_what_is_tried_again_waits_until_fewer_run_and_goes_before_what_waits() 
     refused, stepped_back = threading.Event(), threading.Event()
 
     def refuse_once() -> None:
-        refused.wait(10)
+        assert refused.wait(60)
         connections.step_back(stepped_back.set)
         done.append(1)
 
     others = [held() for _number in range(FIRST - 2)]
     connections.submit([first, read(refuse_once), *(each for each, _begun, _go in others)])
     for _read, each_begun, _go in others:
-        each_begun.wait(10)
+        assert each_begun.wait(10)
     connections.troubled(ThrottledError("slow down"))
     late = read(partial(done.append, 2))
     connections.submit([late])
@@ -168,7 +192,7 @@ def test_closing_lets_what_waits_fall() -> None:
     connections, done = Connections(most=1), list[int]()
     running, begun, go = held()
     connections.submit([running, read(partial(done.append, 1))])
-    begun.wait(10)
+    assert begun.wait(10)
     connections.close()
     go.set()
     assert connections.wait(running, 10)

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from repatria.migrate.headway import Remainder
 from repatria.model import FindingKind, Object
 from repatria.store.local import LocalStore
 from repatria.store.memory import MemoryStore
+from repatria.work.patience import Attempt
 from repatria.work.stop import Reason, StopSignal
 from tests.migrate.making import Job, Watched, folder_source, noise, write
 from tests.work.making import IDENTITY, MIB, PowerCutError, read_chain, verify
@@ -395,6 +396,49 @@ def test_a_listing_that_breaks_after_copying_began_copies_nothing_twice(
     job.run()
     assert read_chain(job.target) == FILES
     assert verify(job.target, job.state) == []
+
+
+def test_a_source_that_told_of_something_is_waited_for_however_often_its_listing_breaks(
+    job: Job, source: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time at its very beginning, long after the first contact."""
+    listed = itertools.count(1)
+
+    def edit(told: Object) -> Object:
+        if next(listed) in {20, 21, 22}:
+            monkeypatch.setattr(copying, "FIRST_CONTACT_SECONDS", 0.0)
+            raise UnreachableError("the link is gone", role=Role.SOURCE)
+        return told
+
+    source.edit = edit
+    job.run()
+    assert read_chain(job.target) == FILES
+
+
+def test_a_listing_that_gets_further_each_time_has_its_whole_patience_each_time(
+    job: Job, source: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts, steps = list[Attempt](), iter([3, 5, 7])
+    pause = Attempt.pause
+
+    def keep(attempt: Attempt, error: UnreachableError, *, tell: bool = True) -> None:
+        pause(attempt, error, tell=tell)
+        attempts.append(attempt)
+        assert attempt.failures == 1
+
+    def broken() -> Iterator[Object]:
+        breaks_at = next(steps, None)
+        for number, told in enumerate(listing()):
+            if number == breaks_at:
+                raise UnreachableError("the link is gone", role=Role.SOURCE)
+            yield told
+
+    listing = source.list
+    monkeypatch.setattr(source, "list", broken)
+    monkeypatch.setattr(Attempt, "pause", keep)
+    job.run()
+    assert len(attempts) == 3
+    assert read_chain(job.target) == FILES
 
 
 def test_a_first_contact_that_fails_is_told_after_a_while(

@@ -61,6 +61,25 @@ def test_a_store_has_the_pause_that_it_asks_for(asked_for: float, waited: float)
     assert waited + 0.5 <= stop.seconds[0] <= waited + 1.0
 
 
+def test_a_pause_that_is_asked_for_ends_with_the_patience_and_is_told_at_once() -> None:
+    told, stop, throttled = Told(), Waits(), ThrottledError("slow down")
+    throttled.pause = 900.0
+    Patience(stop, seconds=300.0, progress=told).attempt().pause(throttled)
+    assert stop.seconds == [pytest.approx(300.0, abs=30.0)]
+    assert stop.seconds[0] <= 300.0
+    assert told.sentences == [
+        "The service asks for fewer requests; it gets fewer, and is tried again for up to 5 minutes."
+    ]
+
+
+def test_what_was_not_to_be_told_at_first_is_told_when_it_is() -> None:
+    told = Told()
+    attempt = Patience(progress=told, first_pause=0.001).attempt()
+    for failure in range(6):
+        attempt.pause(UnreachableError("away"), tell=failure >= 4)
+    assert told.sentences == ["The link is slow or lost; it is tried again for up to 6 hours."]
+
+
 def test_a_stop_ends_the_waiting() -> None:
     stop = StopSignal()
     stop.request(Reason.SIGNAL)

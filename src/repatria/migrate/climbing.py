@@ -69,7 +69,7 @@ class Climb:
 
     def pushed_back(self, running: int) -> int:
         """Let half as many run as did: the service asked for fewer requests, or answers none in time."""
-        self._settle(max(FEWEST, min(self.allowed, running) // 2))
+        self._settle(min(self.allowed, max(FEWEST, min(self.allowed, running) // 2)))
         return self.allowed
 
     def _tried_more(self, throughput: float, *, ponders: bool) -> None:

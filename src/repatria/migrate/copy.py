@@ -32,8 +32,9 @@ _FIRST_LOOK = 0.25
 FIRST_CONTACT_SECONDS = 120.0
 """How long a source is waited for that has told of nothing yet: a bad link gets through in that time, a wrong address
 is to be told soon."""
-_LAST_SECONDS = 8.0
-"""How long a stop waits for volumes in flight; what is not at the target then is settled by the next run."""
+_LAST_SECONDS = 5.0
+"""How long a stop waits for volumes in flight; what is not at the target then is settled by the next run. The lease is
+to be ended after that, over a link that may be thin, within the ten seconds that a shutdown waits."""
 
 
 @dataclass(slots=True)
@@ -117,14 +118,17 @@ class _Copying:
 
     def to_the_end(self) -> CopyResult:
         """Copy, bury, finish."""
-        begun, attempt = time.monotonic(), self._patience.attempt()
+        begun, attempt, furthest = time.monotonic(), self._patience.attempt(), 0
         contact = replace(self._patience, seconds=FIRST_CONTACT_SECONDS).attempt()
         while True:
             try:
                 self._copy_listed()
                 break
             except TRANSIENT as error:  # only a listing's: units wait for their link themselves
-                if self._listing.has_told:
+                if self._listing.told > furthest:
+                    furthest = self._listing.told
+                    attempt.succeeded()
+                if furthest:  # in this listing or one before it: the source is there
                     attempt.pause(error)
                 elif time.monotonic() - begun < FIRST_CONTACT_SECONDS:
                     contact.pause(error)
@@ -214,7 +218,7 @@ class _Copying:
         return Planned(told, number, name, source, again=again)
 
     def _copy_again(self) -> None:
-        """Copy objects that changed under the copy once more, as they are now; this machine itself does."""
+        """Copy objects that changed, came damaged or did not come once more, as they are now; from this machine."""
         again, self._again = self._again, []
         if again:
             self._fill((each for planned in again if (each := self._as_now(planned)) is not None), Line)

@@ -51,7 +51,7 @@ class Fetcher:
             name: Connections(min(self.most or source.reads_at_once, source.reads_at_once))
             for name, source in self.sources.items()
         }
-        self.witnesses = {name: Witness(source) for name, source in self.sources.items()}
+        self.witnesses = {name: Witness(source, self.throttle.count) for name, source in self.sources.items()}
 
     def close(self) -> None:
         """Let reads that wait for their turn fall."""
@@ -72,7 +72,7 @@ class Fetcher:
                 with self.sources[source].read(unpinned, 0, 0) as reading:
                     return replace(reading.object, path=told.path)
             except TRANSIENT as error:
-                failures.bear(error)
+                failures.bear(error, 0)
 
     def fetch(self, source: str, told: Object, start: int, length: int) -> "Fetch":
         """Return `length` bytes of an object from `start`, to be iterated over once.
@@ -104,14 +104,15 @@ class Failures:
         self._attempt.succeeded()
         self._witnessed = 0
 
-    def bear(self, error: UnreachableError | ThrottledError) -> None:
-        """Wait before the next try; WithheldError if there is none to be made."""
-        silent = isinstance(error, UnreachableError) and self._attempt.failures >= FAILURES_TOLD - 1
-        ask = silent or isinstance(error, FailingError)
-        self._witnessed = self._witnessed + 1 if ask and self._witness.comes(but=self._path) else 0
-        if self._witnessed == WITNESSED:
+    def bear(self, error: UnreachableError | ThrottledError, length: int) -> None:
+        """Wait before the next try to read `length` bytes; WithheldError if there is none to be made."""
+        ask = isinstance(error, FailingError) or self._attempt.failures >= FAILURES_TOLD - 1
+        comes = self._witness.ask(length, but=self._path) if ask else 0
+        self._witnessed = self._witnessed + 1 if comes else 0
+        is_lost = self._witnessed >= WITNESSED and not self._witness.blames(self._path, is_sure=comes >= length)
+        if self._witnessed >= WITNESSED and not is_lost:
             raise WithheldError(error.message, advice=error.advice, public=error.public, role=error.role) from error
-        self._attempt.pause(error, tell=not self._witnessed)
+        self._attempt.pause(error, tell=is_lost or not self._witnessed)
 
 
 class Fetch:
@@ -149,9 +150,9 @@ class Fetch:
                 fetcher.throttle.give_back(self._length - done)
                 self._connections.troubled(error)
                 if done == before:
-                    self._failures.bear(error)
+                    self._failures.bear(error, self._length - done)
                 self._connections.step_back(fetcher.patience.stop.raise_if_requested)
-        self._witness.came(self.told, self._start)
+        self._witness.came(self.told, self._start, self._length)
 
     def _chunks(self, done: int) -> Iterator[bytes]:
         whole = self._start == 0 and done == 0 and self._length == self.told.size

@@ -85,7 +85,7 @@ Item = Volume | Member | Read | Full
 
 
 class Filler:
-    """Takes bytes in, in the order in which they were asked for; in one thread, `run`."""
+    """Takes bytes in, in the order in which they were asked for; `ready` is for one thread, `put` for another."""
 
     def __init__(
         self, volumes: Volumes, fetcher: Fetcher, tell: Callable[[Outcome], None], drop: Callable[[Volume], None]

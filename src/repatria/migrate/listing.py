@@ -37,9 +37,9 @@ class Listing:
         """Objects that were listed by now and are in the chain as they are."""
 
     @property
-    def has_told(self) -> bool:
-        """Whether any object was listed by now."""
-        return any(self._listed.values())
+    def told(self) -> int:
+        """How many objects were listed by now."""
+        return sum(self._listed.values())
 
     def wanted(self) -> Iterator[Wanted]:
         """Yield the objects that are new or changed, in the order of the sources."""

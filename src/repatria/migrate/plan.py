@@ -48,7 +48,7 @@ class Planned:
     parts: int = 0
     """How many parts those are."""
     again: bool = False
-    """Whether it changed while it was copied, and this is the second try."""
+    """Whether it changed while it was copied, came damaged or did not come, and this is the second try."""
 
     @property
     def length(self) -> int:

@@ -17,7 +17,7 @@ LONGEST_PAUSE = 60.0
 LONGEST_ASKED_FOR = 3600.0
 """Seconds after which a store that asks for a pause is tried again, however long a one it asks for."""
 FAILURES_TOLD = 3
-"""The failure in a row that is told; that of an answer which is late, the first: it took its time."""
+"""The failure in a row that is told; the first, if the answer was late or a long pause is asked for: it takes time."""
 TRANSIENT = (UnreachableError, ThrottledError)
 """Errors after which the same call may succeed later."""
 
@@ -78,6 +78,7 @@ class Attempt:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._failures = 0
+        self._told = False
         self._since: float | None = None
 
     def succeeded(self) -> None:
@@ -85,6 +86,7 @@ class Attempt:
         if self._failures and self._patience.outage.ends():
             self._patience.progress.say(_("Answers come again."))
         self._failures = 0
+        self._told = False
         self._since = None
 
     @property
@@ -95,7 +97,8 @@ class Attempt:
     def pause(self, error: UnreachableError | ThrottledError, *, tell: bool = True) -> None:
         """Wait before the next try, with jitter so that many threads do not come back at once.
 
-        `tell`: say what is waited for, if it goes on.
+        A store has the pause that it asks for, but patience is over when it is over. `tell`: say what is waited for, if
+        it goes on.
         """
         patience = self._patience
         now = time.monotonic()
@@ -110,12 +113,21 @@ class Attempt:
             patience.stop.request(Reason.LINK, lost)
             raise lost from error
         self._failures += 1
-        told_at = 1 if isinstance(error, LateError) else FAILURES_TOLD
-        if tell and self._failures == told_at and patience.outage.begins():
-            patience.progress.say(_sentence(error).format(time=_span(patience.seconds - (now - self._since))))
-        longest = min(LONGEST_PAUSE, patience.first_pause * 2 ** min(self._failures - 1, 16))
+        left = patience.seconds - (now - self._since)
         asked_for = min(error.pause, LONGEST_ASKED_FOR) if isinstance(error, ThrottledError) else 0.0
-        patience.stop.wait(asked_for + longest * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter, not a secret
+        if tell:
+            self._tell(error, left, at_once=isinstance(error, LateError) or asked_for > LONGEST_PAUSE)
+        longest = min(LONGEST_PAUSE, patience.first_pause * 2 ** min(self._failures - 1, 16))
+        jittered = longest * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
+        patience.stop.wait(min(asked_for + jittered, left))
+
+    def _tell(self, error: UnreachableError | ThrottledError, left: float, *, at_once: bool) -> None:
+        """Say once what is waited for and how long, if it goes on; `at_once`: it will."""
+        if self._told or (self._failures < FAILURES_TOLD and not at_once):
+            return
+        self._told = True
+        if self._patience.outage.begins():
+            self._patience.progress.say(_sentence(error).format(time=_span(left)))
 
 
 def _sentence(error: UnreachableError | ThrottledError) -> str:
