@@ -12,17 +12,28 @@ from hypothesis import strategies as st
 
 from repatria.errors import UsageError
 from repatria.ocr.engine import choose_engine
-from repatria.ocr.lexicon import WordGraph, WordGraphs, is_lexical, misread_share
+from repatria.ocr.lexicon import MOST_LETTERS, WordGraph, WordGraphs, is_lexical, misread_share
 
 LETTERS = "abcdé"
 WORDS = st.sets(st.text(LETTERS, min_size=1, max_size=5), min_size=1, max_size=12)
 LAST, WORD_END = 1, 4
 
 
+def edge(letter: int, flags: int, following: int = 0, letters: str = LETTERS) -> int:
+    """Return an edge of a graph."""
+    return letter | (flags | following << 3) << len(letters).bit_length()
+
+
+def with_graph(edges: Sequence[int], letters: str = LETTERS) -> bytes:
+    """Return trained data whose word list has these edges."""
+    graph = struct.pack(f"<hii{len(edges)}Q", 42, len(letters), len(edges), *edges)
+    characters = "\n".join([str(len(letters)), *(f"{letter} 3 and more" for letter in letters)]).encode()
+    return _file({19: graph, 21: characters})
+
+
 def trained_data(words: Iterable[str], letters: str = LETTERS) -> bytes:
     """Return trained data with a word list and nothing else: a tree of edges, not folded as Tesseract's is."""
     numbers = {letter: number for number, letter in enumerate(letters)}
-    flags_at = len(letters).bit_length()
     nodes: list[dict[str, int]] = [{}]
     ends = set()
     for word in words:
@@ -39,15 +50,16 @@ def trained_data(words: Iterable[str], letters: str = LETTERS) -> bytes:
         begins[number] = place if node_edges else 0
         place += len(node_edges)
     edges = [
-        numbers[letter]
-        | ((WORD_END if (number, letter) in ends else 0) | (LAST if left == 1 else 0)) << flags_at
-        | begins[following] << flags_at + 3
+        edge(
+            numbers[letter],
+            (WORD_END if (number, letter) in ends else 0) | (LAST if left == 1 else 0),
+            begins[following],
+            letters,
+        )
         for number, node_edges in enumerate(nodes)
         for left, (letter, following) in zip(range(len(node_edges), 0, -1), node_edges.items(), strict=True)
     ]
-    graph = struct.pack(f"<hii{len(edges)}Q", 42, len(letters), len(edges), *edges)
-    characters = "\n".join([str(len(letters)), *(f"{letter} 3 and more" for letter in letters)]).encode()
-    return _file({19: graph, 21: characters})
+    return with_graph(edges, letters)
 
 
 def _file(parts: dict[int, bytes]) -> bytes:
@@ -91,6 +103,36 @@ def test_what_is_no_trained_data_is_done_without(draw: st.DataObject) -> None:
         return
     graph.holds("abc")
     graph.holds("abc", exchanged=1)
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        pytest.param([edge(0, 0, 1), *[edge(0, WORD_END, 1)] * 2000, edge(1, LAST)], id="equal edges"),
+        pytest.param([edge(0, LAST, 1), edge(0, WORD_END), edge(1, WORD_END)], id="a node without an end"),
+        pytest.param([edge(0, LAST, 2), edge(1, LAST)], id="an edge that leads nowhere"),
+    ],
+)
+def test_a_graph_that_could_be_searched_for_ever_is_none(edges: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"edge|node"):
+        WordGraph.parsed(with_graph(edges))
+
+
+def test_in_a_graph_that_leads_in_circles_a_long_run_of_letters_is_no_word() -> None:
+    graph = WordGraph.parsed(with_graph([edge(1, LAST, 1), edge(0, LAST | WORD_END, 1)]))
+    assert graph.holds("b" + "a" * (MOST_LETTERS - 1))
+    for length in (MOST_LETTERS, 2000, 100_000):
+        assert not graph.holds("b" + "a" * length)
+        assert not graph.holds("b" + "a" * length, exchanged=1)
+
+
+@pytest.mark.parametrize("language", ["fra", "ara", "eng"])
+def test_the_trained_data_of_tesseract_have_a_list(language: str) -> None:
+    try:
+        tessdata = Path(choose_engine([language]).tessdata)
+    except UsageError as error:
+        pytest.skip(error.message)
+    assert len(WordGraphs.of(tessdata, [language]).graphs) == 1
 
 
 def test_a_language_without_a_list_knows_no_word(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from typing import Protocol
 
 LEAST_LETTERS = 3
 """Of a run of letters that a lexicon is asked for; shorter ones say nothing."""
+MOST_LETTERS = 64
+"""Of a word that a list may hold; a longer run of letters is none."""
 MOST_UNKNOWN = 0.4
 """Share of a text's words that a lexicon of its language may not know: names, rare forms, and what was misread."""
 _WORD_GRAPH, _CHARACTERS = 19, 21
@@ -92,10 +94,13 @@ class WordGraph:
         flags_at = signs.bit_length()  # numbers up to `signs` itself, which stands for none
         if any(edge >> flags_at + _FLAG_BITS >= count for edge in edges):
             raise ValueError("an edge leads nowhere")
+        _require_nodes(edges, flags_at)
         return cls(edges, _letters(bytes(characters).decode()), flags_at)
 
     def holds(self, word: str, exchanged: int = 0) -> bool:
         """Return whether a word is in the list, or with exactly so many letters exchanged."""
+        if len(word) > MOST_LETTERS:
+            return False
         numbers = [self.letters.get(letter, self._none) for letter in word]
         return bool(numbers) and self._leads(0, numbers, 0, exchanged)
 
@@ -161,6 +166,24 @@ def _components(data: bytes) -> Mapping[int, memoryview]:
         raise ValueError("no word list")
     ends = dict(pairwise([*sorted(begins.values()), len(data)]))
     return {place: memoryview(data)[at : ends[at]] for place, at in begins.items()}
+
+
+def _require_nodes(edges: Sequence[int], flags_at: int) -> None:
+    """ValueError unless every node ends, and no two of its edges are of one letter: then one way alone spells a word.
+
+    Tesseract writes no others. With equal edges, as many ways as their number to the power of the letters would do.
+    """
+    one_letter, last = (1 << flags_at) - 1 | _BACKWARD << flags_at, _LAST << flags_at
+    seen: set[int] = set()
+    for edge in edges:
+        letter = edge & one_letter
+        if letter in seen:
+            raise ValueError("two edges of a node are of one letter")
+        seen.add(letter)
+        if edge & last:
+            seen.clear()
+    if seen:
+        raise ValueError("a node has no end")
 
 
 def _letters(text: str) -> Mapping[str, int]:
