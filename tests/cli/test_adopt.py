@@ -1,9 +1,15 @@
 """A machine that was replaced, or a state folder that was lost: another takes over."""
 
 import json
+import os
+import pty
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -272,6 +278,27 @@ def test_the_wrong_key_changes_nothing(site: Path, capsys: pytest.CaptureFixture
     assert code("adopt", "d.toml", "-i", "wrong") == 6
     assert code("copy", "d.toml", "-q") == 2
     assert "repatria adopt d" in capsys.readouterr().err
+
+
+def test_ctrl_c_at_the_question_ends_it_at_once(site: Path) -> None:
+    assert code("copy", "d.toml", "-q") == 0
+    lose_state(site)
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "repatria", "adopt", "d.toml"]
+    environment = {**os.environ, "REPATRIA_LANG": "en"}
+    with subprocess.Popen(command, env=environment, stdin=its_end, stdout=its_end, stderr=its_end) as program:
+        os.close(its_end)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(terminal, 4096)
+        program.send_signal(signal.SIGINT)
+        with suppress(OSError):  # the terminal's other end was closed
+            while True:
+                said += os.read(terminal, 4096)
+    os.close(terminal)
+    assert program.returncode == 130
+    assert b"Interrupted. Nothing is lost" in said
+    assert b"broken off" not in said
 
 
 def test_an_empty_target_has_nothing_to_adopt(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,5 +101,17 @@ def test_the_last_words_tell_what_is_safe(tmp_path: Path) -> None:
     assert second.endswith("Look at it.")
 
 
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_only_a_main_thread_that_heard_nothing_is_said_to_hang(tmp_path: Path, is_heard: bool) -> None:
+    stop, said = StopSignal(), io.StringIO()
+    stop.request(Reason.SIGNAL)
+    if is_heard:
+        with pytest.raises(StoppedError):
+            stop.raise_if_requested()
+    LastWords(Output(stderr=said), StateFolder(tmp_path), "copy", "d").tell(stop)
+    assert "in time" in said.getvalue()
+    assert ("hangs" in said.getvalue()) is not is_heard
+
+
 def test_a_normal_night_is_quiet(tmp_path: Path) -> None:
     assert ended(tmp_path, "--window", "-q") == (8, "")

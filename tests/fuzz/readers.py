@@ -29,6 +29,7 @@ from repatria.manifest import load_manifest
 from repatria.store.memory import MemoryStore
 from repatria.verify.proof import check_proof
 from repatria.verify.trust import Trust
+from repatria.work.lease_files import is_dead, leases_at, told_by
 from tests.bundle.making import DatasetMaker, file
 from tests.bundle.test_index import built
 from tests.bundle.test_tar import GOOD
@@ -201,6 +202,24 @@ def _bag_texts(data: bytes) -> None:
         bagit.parse_oxum(text)
 
 
+LEASE_FILE = f"d/leases/20260131T200000Z-{'a' * 16}-0002.json"
+LEASES = (
+    b'{"process": 12, "user": "a", "host": "b", "since": "2026-01-31T20:00:00Z"}',
+    b'{"process": 12, "user": "a", "host": "b", "since": "c", "boot": "d", "started": 4}',
+    b'{"process": 1e999, "user": "a", "host": "b", "since": "c", "boot": "d", "started": 1e999}',
+    b"[" * 4096,
+)
+
+
+def _lease(data: bytes) -> None:
+    store = MemoryStore()
+    store.put(LEASE_FILE, [data], len(data))
+    (lease,) = leases_at(store, "d").values()
+    holder = told_by(store, lease).holder
+    assert f"{holder.user}{holder.host}{holder.pid:d}{holder.since}".isprintable()
+    is_dead(store, lease)
+
+
 READERS = (
     Reader("age header", [_header_of(data) for data in AGE_FILES], _canonical_header),
     Reader("age head in a stream", AGE_FILES, lambda data: read_head(io.BytesIO(data).read)),
@@ -243,5 +262,6 @@ READERS = (
         [" ".join(share.words).encode() for share in split(CLASSIC, 3, 2)],
         lambda data: read_share(data.decode("utf-8", "replace").split()),
     ),
+    Reader("lease", LEASES, _lease),
     Reader("manifest of a dataset", (DATASET,), _of_file(load_manifest)),
 )

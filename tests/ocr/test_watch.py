@@ -40,6 +40,7 @@ from repatria.ocr.share import Share, note_of
 from repatria.ocr.watch import Round, Watch
 from repatria.ocr.words import PageText
 from repatria.progress import Silent
+from repatria.work.lease import Lease
 from repatria.work.lease_files import Terms
 from repatria.work.patience import Patience
 from repatria.work.stop import Reason, StopSignal
@@ -462,11 +463,24 @@ def test_a_second_watch_on_another_machine_is_refused_and_told_who_watches(
     assert next(rounds(second)).done == 1
 
 
-def test_the_lease_of_a_share_is_not_renewed_below_its_mount_point(archive: Archive, share: Share) -> None:
-    with share.leased(DATASET, archive.state, StopSignal(), Terms(renewal=0.05, second_look=0.01)):
-        share.root.rename(share.root.with_name("gone"))
-        share.root.mkdir()
-        time.sleep(0.2)
+def test_the_lease_of_a_share_is_not_renewed_below_its_mount_point(
+    archive: Archive, share: Share, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew, tried = Lease._renew, threading.Event()
+
+    def renew_and_unmount(lease: Lease) -> None:
+        try:
+            renew(lease)
+        finally:
+            if share.root.with_name("gone").exists():
+                tried.set()
+            else:
+                share.root.rename(share.root.with_name("gone"))
+                share.root.mkdir()
+
+    monkeypatch.setattr(Lease, "_renew", renew_and_unmount)
+    with share.leased(DATASET, archive.state, StopSignal(), Terms(renewal=0.02, second_look=0.01)):
+        assert tried.wait(30), "no renewal was tried"
     assert not list(share.root.iterdir())
 
 

@@ -17,7 +17,7 @@ from repatria.store.local import LocalStore
 from repatria.store.memory import MemoryStore
 from repatria.store.registry import open_store
 from repatria.work.lease import Lease
-from repatria.work.lease_files import SeenLease, Terms, gathered, goes_before, leases_at, mark_of
+from repatria.work.lease_files import SeenLease, Terms, gathered, goes_before, leases_at, mark_of, told_by
 from repatria.work.state import StateFolder
 from repatria.work.stop import Reason, StopSignal
 from tests.servers import Server
@@ -292,3 +292,31 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def refuse(error: Exception) -> None:
     raise error
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b'{"process": 1e999, "user": "a", "host": "b", "since": "c"}',
+        b'{"process": 1, "user": "a", "host": "b", "since": "c", "boot": "d", "started": 1e999}',
+        b'{"process": -1, "user": "a", "host": "b", "since": "c"}',
+        b'{"process": "1", "user": "a", "host": "b", "since": "c"}',
+        b"[" * 8000,
+        b'{"process": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_a_lease_that_tells_nonsense_is_one_of_somebody_unknown(tmp_path: Path, hostile: bytes) -> None:
+    store = MemoryStore()
+    store.put(f"d/leases/99991231T235959Z-{'a' * 16}-0002.json", [hostile], len(hostile))
+    (other,) = leases_at(store, "d").values()
+    assert told_by(store, other).holder.user == "?"
+    with pytest.raises(LockedError, match=r"by \? on \?"), lease(store, tmp_path):
+        pytest.fail("somebody has it")
+
+
+def test_a_moment_at_the_end_of_all_calendars_can_be_told(tmp_path: Path) -> None:
+    """A store without times: the stamp in the name counts, and a stranger wrote it."""
+    far = mark_of(Object(f"d/leases/99991231T235959Z-{'a' * 16}-0002.json", 9, None))
+    assert far is not None
+    other = SeenLease((far,))
+    assert "9999" in lease(MemoryStore(), tmp_path)._locked(other).advice

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -92,3 +93,29 @@ def test_waiting_ends_when_a_stop_is_asked_for() -> None:
     stop.request(Reason.SIGNAL)
     with pytest.raises(StoppedError):
         stop.wait(3600)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 8)])
+def test_a_question_does_not_outlive_a_signal(number: signal.Signals, code: int) -> None:
+    reading, writing = os.pipe()
+    with StopSignal() as stop, os.fdopen(reading) as asked, os.fdopen(writing, "w"):
+        soon = threading.Timer(0.05, os.kill, (os.getpid(), number))
+        soon.start()
+        with pytest.raises(StoppedError) as caught, stop.asking():
+            asked.readline()
+        soon.join()
+        assert caught.value.code == code
+        with pytest.raises(StoppedError), stop.asking():
+            pytest.fail("nobody is asked any more")
+
+
+def test_what_the_main_thread_knows_is_told() -> None:
+    stop = StopSignal()
+    stop.request(Reason.SIGNAL)  # as another thread does that saw the signal's byte
+    assert not stop.is_heard
+    with pytest.raises(StoppedError):
+        stop.raise_if_requested()
+    assert stop.is_heard
+    with StopSignal() as listening:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert listening.is_heard

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from repatria.settings import Settings
     from repatria.store.base import Store
     from repatria.verify.trust import Trust
+    from repatria.work.stop import StopSignal
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,11 @@ def register(app: typer.Typer) -> None:
         ],
         identity: IdentityOption = None,
         anew: Annotated[
-            bool, typer.Option("--anew", help=_("Without a key: accept that the next copy sends everything again."))
+            bool,
+            typer.Option(
+                "--anew",
+                help=_("Accept that the next copy sends everything again: no key is there, or an index is damaged."),
+            ),
         ] = False,
         signers: Annotated[
             Path | None, typer.Option("--signers", metavar="FILE", help=_("Allowed signers, as ssh-keygen has them."))
@@ -99,7 +104,8 @@ def _identities(given: list[Path] | None, settings: "Settings", *, anew: bool) -
 
     if anew and given:
         raise UsageError(
-            _("--anew is for who has no key; with one, nothing is sent again."), advice=_("Leave one of them out.")
+            _("--anew sends everything again and needs no key; -i is to spare that."),
+            advice=_("Leave one of them out."),
         )
     if anew or not (given or settings.identity):
         return ()
@@ -157,7 +163,7 @@ def _adopt(
             out.summary(next=f"repatria copy {place.dataset_id}")
             return 0
         if not keys:
-            _accept(out, place, found, anew=anew)
+            _accept(out, place, found, stop, anew=anew)
         SeenRows.forget(state.dataset(place.dataset_id))
         with shown_progress(out) as progress:
             taken = found.fill(journal, progress)
@@ -182,7 +188,7 @@ def _trust(place: _Place, settings: "Settings", signers: Path | None) -> "Trust"
     return load_trust(state, place.dataset_id, signers=signers or settings.signers, own=own, strict=signers is not None)
 
 
-def _accept(out: Output, place: _Place, found: "Takeover", *, anew: bool) -> None:
+def _accept(out: Output, place: _Place, found: "Takeover", stop: "StopSignal", *, anew: bool) -> None:
     """Say what it costs to have no key, and go on only if that is accepted."""
     if found.is_archive or found.chain is None:
         raise UsageError(
@@ -197,7 +203,9 @@ def _accept(out: Output, place: _Place, found: "Takeover", *, anew: bool) -> Non
         return
     if out.interactive:
         out.say(_("Go on? [y/N]"))
-        if sys.stdin.readline(64).strip().lower() in {"y", "yes", "o", "oui"}:
+        with stop.asking():
+            answer = sys.stdin.readline(64)
+        if answer.strip().lower() in {"y", "yes", "o", "oui"}:
             return
         raise UsageError(_("Nothing was done."))
     raise UsageError(

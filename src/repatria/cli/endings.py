@@ -55,7 +55,11 @@ class LastWords:
 
     def _broken_off(self, stop: "StopSignal") -> StoppedError:
         stopped = stop.error()
-        broken = _("What was under way did not come to an end in time (a service that hangs?), and was broken off.")
+        broken = (
+            _("What was under way did not come to an end in time, and was broken off.")
+            if stop.is_heard
+            else _("What was under way did not come to an end in time (a service that hangs?), and was broken off.")
+        )
         advice = _("What was on its way is looked at by the next run, which sends only what is missing.")
         return type(stopped)(
             " ".join(part for part in (stop.why, broken, self._safe()) if part),

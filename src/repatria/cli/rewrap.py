@@ -158,7 +158,7 @@ def _rewrap(out: Output, settings: "Settings", wish: _Wish) -> "RewrapResult":
         stop = stack.enter_context(ending_soon(LastWords(out, state, "rewrap", dataset_id), StopSignal()))
         stack.enter_context(dataset_lock(state, dataset_id))
         with _loaded(out, wish, trust) as chain:  # nothing is written for a dataset that is not there, or is in doubt
-            accept(out, Change.of(chain, wish.recipients), wish.chosen)
+            accept(out, Change.of(chain, wish.recipients), wish.chosen, stop)
         if len(wish.recipients) == 1:
             out.warn(
                 _("There is one recipient: if that key is lost, all is lost. Name a second, kept by someone else.")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from repatria.bundle.chain import Chain
     from repatria.crypt.recipient import Recipient
     from repatria.work.signing import ChosenSigner
+    from repatria.work.stop import StopSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def signing(chosen: "ChosenSigner") -> str:
     return _("It is signed with {file} ({key}).").format(file=chosen.file, key=chosen.signer.fingerprint)
 
 
-def accept(out: Output, change: Change, chosen: "ChosenSigner") -> None:
+def accept(out: Output, change: Change, chosen: "ChosenSigner", stop: "StopSignal") -> None:
     """Say who can no longer open the chain, and who signs; at a terminal, UsageError unless that is meant.
 
     Without a terminal it goes on: the command line names every recipient.
@@ -76,5 +77,7 @@ def accept(out: Output, change: Change, chosen: "ChosenSigner") -> None:
     if change.removed and out.interactive and not out.json:
         out.say(_("Go on? [y/N]"))
         out.release()
-        if sys.stdin.readline(64).strip().lower() not in {"y", "yes", "o", "oui"}:
+        with stop.asking():
+            answer = sys.stdin.readline(64)
+        if answer.strip().lower() not in {"y", "yes", "o", "oui"}:
             raise UsageError(_("Nothing was done."))

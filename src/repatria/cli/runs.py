@@ -42,12 +42,16 @@ def opened_run(  # noqa: PLR0913 -- a bundle is made of these
     from repatria.work.lease import Lease
     from repatria.work.signing import find_signer, make_signer
 
+    def asked(prompt: str) -> str:
+        with patience.stop.asking():
+            return ask_passphrase(prompt)
+
     try:
         if len(recipients) == 1:
             out.warn(
                 _("There is one recipient: if that key is lost, all is lost. Name a second, kept by someone else.")
             )
-        found = find_signer(signer, state, ask_passphrase)
+        found = find_signer(signer, state, asked)
         if found is None:
             first_contact()
         with ExitStack() as stack:

@@ -20,6 +20,10 @@ STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"([0-9]{8}T[0-9]{6}Z)-([a-z2-7]{16})-(?:([0-9]{4,9})|end)\.json\Z")
 _LONGEST = 4096
 _LONGEST_WORD = 64
+_LARGEST = 1 << 62
+"""Numbers of processes and of clock ticks are smaller on every system."""
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""A moment that can be shown, with what is added to it; who writes may name any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def mark_of(told: Object) -> Mark | None:
     except ValueError:
         return None
     moment = stamp if told.mtime_ns is None else told.mtime_ns / 1e9
-    return Mark(told.path, match[2], int(match[3] or 0), moment)
+    return Mark(told.path, match[2], int(match[3] or 0), min(moment, _LATEST))
 
 
 def gathered(marks: Iterable[Mark]) -> dict[str, SeenLease]:
@@ -139,10 +143,10 @@ def told_by(store: Store, lease: SeenLease) -> Told:
                 if len(data) > _LONGEST:
                     break
         told = json.loads(data)
-        pid = int(told["process"])
+        pid = _number(told["process"])
         holder = Holder(_word(told["user"]), _word(told["host"]), pid, _word(told["since"]))
-        return Told(holder, ProcessMark(_word(told["boot"]), pid, int(told["started"])) if "boot" in told else None)
-    except (StoreError, ValueError, TypeError, KeyError):
+        return Told(holder, ProcessMark(_word(told["boot"]), pid, _number(told["started"])) if "boot" in told else None)
+    except (StoreError, ValueError, TypeError, KeyError, RecursionError):  # of JSON that is nested too deep
         return Told(Holder("?", "?", 0, "?"))
 
 
@@ -150,6 +154,13 @@ def is_dead(store: Store, lease: SeenLease) -> bool:
     """Return whether the run that holds a lease was one of this machine, and is gone."""
     mark = told_by(store, lease).mark
     return mark is not None and mark.is_gone()
+
+
+def _number(value: object) -> int:
+    """Return a number that somebody wrote at the target."""
+    if not isinstance(value, int) or not 0 <= value <= _LARGEST:
+        raise ValueError("not a number of this kind")
+    return value
 
 
 def _word(value: object) -> str:

@@ -6,8 +6,8 @@ Work asks `stop.raise_if_requested()` at every point where it can end without ha
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from types import FrameType, TracebackType
 from typing import Self
@@ -50,6 +50,9 @@ class StopSignal:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.reason: Reason | None = None
+        self.is_heard = False
+        """Whether the main thread knows: it does not hang, whatever it is in the middle of."""
+        self._is_asking = False
         self._clock = clock
         self._deadline: float | None = None
         self._cause: StoppedError | None = None
@@ -100,6 +103,7 @@ class StopSignal:
         """Forget that a window closed: the next one is open."""
         if self.reason is Reason.WINDOW:
             self._deadline = self.reason = None
+            self.is_heard = False
 
     @property
     def requested(self) -> bool:
@@ -111,6 +115,7 @@ class StopSignal:
     def raise_if_requested(self) -> None:
         """Raise StoppedError (code 8), or InterruptedByUserError (code 130), once a stop was asked for."""
         if self.requested:
+            self.is_heard |= threading.current_thread() is threading.main_thread()
             raise self.error()
 
     def error(self) -> StoppedError:
@@ -135,7 +140,23 @@ class StopSignal:
             time.sleep(min(left, _GLANCE))
             self.raise_if_requested()
 
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """While a person is asked something, have a signal raise the error of its stop: nobody waits for the answer.
+
+        For the main thread: reading a line goes on after a signal, unless its handler raises.
+        """
+        self._is_asking = True
+        try:
+            self.raise_if_requested()
+            yield
+        finally:
+            self._is_asking = False
+
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.reason is Reason.KEYBOARD:
             raise KeyboardInterrupt
         self.request(REASONS[number])
+        self.is_heard = True
+        if self._is_asking:
+            raise self.error()
