@@ -9,6 +9,9 @@ from contextlib import suppress
 from repatria import i18n
 
 SECONDS_TO_EXIT = 10.0
+SECONDS_TO_EXIT_STOPPED = 1.0
+"""The same after a stop, which has waited for what was under way as long as a shutdown waits (`cli.endings`)."""
+_STOPPED = frozenset({8, 130})
 
 
 def _language_of_arguments(arguments: list[str]) -> str | None:
@@ -35,10 +38,10 @@ def _fill_standard_streams() -> None:
 
 
 def _exit_in_time(code: int) -> None:
-    """Exit at the latest after SECONDS_TO_EXIT: threads that a dead service still holds are not waited for."""
+    """Exit soon, at the latest after SECONDS_TO_EXIT: threads that a dead service still holds are not waited for."""
 
     def exit_after_all() -> None:
-        time.sleep(SECONDS_TO_EXIT)
+        time.sleep(SECONDS_TO_EXIT_STOPPED if code in _STOPPED else SECONDS_TO_EXIT)
         os._exit(code)
 
     for stream in (sys.stdout, sys.stderr):

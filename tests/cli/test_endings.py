@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+import repatria.__main__ as program
+from repatria.cli import endings
 from repatria.cli.endings import LastWords
 from repatria.cli.output import Output
 from repatria.errors import StoppedError
+from repatria.migrate import copy as copying
 from repatria.work.state import StateFolder
 from repatria.work.stop import Reason, StopSignal
 from tests.work.making import Site, store_all, told
@@ -111,6 +114,21 @@ def test_only_a_main_thread_that_heard_nothing_is_said_to_hang(tmp_path: Path, i
     LastWords(Output(stderr=said), StateFolder(tmp_path), "copy", "d").tell(stop)
     assert "in time" in said.getvalue()
     assert ("hangs" in said.getvalue()) is not is_heard
+
+
+def test_what_waits_for_volumes_leaves_time_to_end_the_lease_over_a_thin_link() -> None:
+    assert copying._LAST_SECONDS + program.SECONDS_TO_EXIT_STOPPED <= endings.SECONDS_TO_END - 4.0
+
+
+@pytest.mark.parametrize("code", [8, 130])
+def test_a_stopped_program_does_not_wait_for_a_thread_that_hangs(code: int) -> None:
+    hanging = (
+        "import threading, time; import repatria.__main__ as program;"
+        "program.SECONDS_TO_EXIT = 3600.0;"
+        "threading.Thread(target=time.sleep, args=(3600,)).start();"
+        f"program._exit_in_time({code})"
+    )
+    assert subprocess.run([sys.executable, "-c", hanging], timeout=50, check=False).returncode == code
 
 
 def test_a_normal_night_is_quiet(tmp_path: Path) -> None:
