@@ -148,7 +148,7 @@ def test_a_link_that_carries_only_little_replies_is_waited_for(tmp_path: Path, *
     source = Watched(folder_source(write(tmp_path / "abroad", files)))
     source.before_request = lambda told, start, length: hang(told, start, told.size if length is None else length)
     told = Told()
-    job = Job([source], tmp_path / "state", progress=told, patience_seconds=1.0)
+    job = Job([source], tmp_path / "state", progress=told, patience_seconds=2.0)
     with pytest.raises(StoppedError, match="timed out") as caught:
         job.run()
     assert caught.value.code == 8

@@ -64,6 +64,11 @@ def test_without_another_it_is_the_object_s_own_bytes_that_came(asked: Asked) ->
     assert asked.witness.ask(4000, but="other") == 4000
 
 
+def test_a_read_of_nothing_is_nothing_that_came(asked: Asked) -> None:
+    asked.witness.came(asked.objects["small"], 0, 0)
+    assert asked.witness.ask(4000, but="other") == 4000
+
+
 def test_when_nothing_came_another_of_the_listing_is_asked_for_as_large_as_possible(asked: Asked) -> None:
     assert asked.witness.ask(4000, but="other") == 4000
     assert asked.reads == [("large", 0, 4000)]

@@ -59,7 +59,9 @@ class Witness:
         self._comes = 0
 
     def came(self, told: Object, start: int, length: int) -> None:
-        """Take in that a read of an object came whole."""
+        """Take in that a read of an object came whole; one of nothing says nothing."""
+        if not length:
+            return
         with self._lock:
             self._came.append(_Came(told, start, length))
             self._blamed.clear()
