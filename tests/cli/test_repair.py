@@ -229,10 +229,10 @@ def test_a_search_that_is_stopped_ends_soon_and_goes_on_where_it_ended(
 ) -> None:
     rot(volume(site, 2))
     read, note = LocalStore.read, Searched.note
+    given_up = time.monotonic() + 5.0
 
     def slowly(reading: Reading) -> Iterator[bytes]:
-        """Give a file so slowly that only a stop ends it."""
-        given_up = time.monotonic() + 5.0
+        """Give a file so slowly that only a stop ends it in time."""
         while time.monotonic() < given_up:
             yield b""
             time.sleep(0.01)
@@ -255,6 +255,7 @@ def test_a_search_that_is_stopped_ends_soon_and_goes_on_where_it_ended(
     said = capsys.readouterr().err
     assert "Stopped. Nothing is lost" in said
     assert "broken off" not in said
+    assert len((site / "state/datasets/d/repair.read").read_text().splitlines()) == 1, "the others were not waited for"
     rot(volume(site, 1))
     assert repaired(capsys, "-i", "key")["objects"] == 1, "volume 1 was right when it was read"
     assert code("copy", "d.toml", "--repair", f"d@{min(site.glob('vault/d/2*')).name}", "-i", "key") == 0
