@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -294,3 +295,35 @@ def test_a_volume_that_the_store_refuses_to_give_is_not_called_damaged(
     (finding,) = [line for line in told if line["type"] == "finding"]
     assert (finding["kind"], finding["subject"][-23:]) == ("unverifiable", "data/vol-000002.tar.age")
     assert [line["objects"] for line in told if line["type"] == "repair"] == ([1] if is_rotten else [])
+
+
+def test_a_part_that_is_intact_does_not_make_known_damage_forgotten(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = volume(site, 2)
+    rot(damaged)
+    assert code("verify", "d", "-q") == 1
+    assert code("copy", "d.toml", "--repair", "d", "-i", "key", "-q") == 0
+    latest = max(site.glob("vault/d/2*")).name
+    assert code("verify", "d", "-q") == 1
+    assert code("verify", f"d@{latest}", "--only", "-q") == 0
+    capsys.readouterr()
+    assert code("status") == 0
+    assert "1 file damaged" in capsys.readouterr().out
+    rot(damaged)
+    assert code("verify", "d", "-q") == 0
+    capsys.readouterr()
+    assert code("status") == 0
+    assert "damaged" not in capsys.readouterr().out, "the right bytes are back"
+
+
+def test_damage_of_another_copy_is_none_of_the_dataset(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("verify", "d", "-q") == 0
+    shutil.copytree(site / "vault", site / "second")
+    rot(next(site.glob("second/d/*/data/vol-000002.tar.age")))
+    assert code("verify", str(site / "second" / "d")) == 1
+    said = capsys.readouterr().err
+    assert "--repair" not in said, "that would repair what is not damaged"
+    assert "Do not erase" in said
+    assert code("status") == 0
+    assert "damaged" not in capsys.readouterr().out

@@ -23,6 +23,8 @@ class Damage:
     """How many findings there are in all, of whatever kind."""
     repaired: "Mapping[str, Repaired]"
     """What was sent again from here, by damaged bundle."""
+    elsewhere: bool = False
+    """Whether this is a second copy, not the target: then no copy brings its files back."""
 
     @property
     def files(self) -> dict[str, list[str]]:
@@ -61,6 +63,8 @@ class Damage:
         told = [
             _("Do not erase anything at the source. Bring what is named back from a second copy, then verify again.")
         ]
+        if self.elsewhere:
+            return told[0]
         told += [
             _("What still stands of {bundle} was sent again on {time}: a later bundle holds it.").format(
                 bundle=bundle, time=self.repaired[bundle].time

@@ -20,6 +20,8 @@ from repatria.errors import UsageError
 from repatria.i18n import _, ngettext
 
 if TYPE_CHECKING:
+    from repatria.cli.context import OpenedBundle
+    from repatria.settings import Settings
     from repatria.verify.dataset import DatasetCheck, Wish
     from repatria.verify.report import BundleResult, Verdict
     from repatria.verify.trust import Trust
@@ -81,8 +83,10 @@ def register(app: typer.Typer) -> None:
         with audited(out, settings, "verify", opened.dataset_id) as facts, shown_progress(out) as progress:
             tally = _run(out, DatasetCheck(opened.store, opened.dataset_id, trust, wish, progress))
             facts.update(code=tally.code, bundles=len(tally.results), findings=len(tally.verdicts), deep=int(deep))
+            elsewhere = _is_elsewhere(settings, opened)
+            facts.update(part=int(wish.is_part), elsewhere=int(elsewhere))
             repaired = last_runs(state).get(opened.dataset_id, LastRuns()).repaired
-            tally.damage = Damage(opened.dataset_id, tally.results, len(tally.verdicts), repaired)
+            tally.damage = Damage(opened.dataset_id, tally.results, len(tally.verdicts), repaired, elsewhere=elsewhere)
             facts.update(tally.damage.facts())
         tally.tell(out, opened.store.uri, opened.dataset_id, wish)
         if tally.code == 0 and not only:
@@ -93,6 +97,14 @@ def register(app: typer.Typer) -> None:
             except UsageError as error:  # the verdict stands: only a bundle that is dropped later will not be noticed
                 out.warn(error.message)
         return tally.code
+
+
+def _is_elsewhere(settings: "Settings", opened: "OpenedBundle") -> bool:
+    """Return whether what is verified lies elsewhere than where the dataset is copied to: a second copy of it."""
+    from repatria.cli.places import remembered
+
+    place = remembered(settings.state, opened.dataset_id)
+    return place is not None and place.uri.rstrip("/") != opened.store.uri.rstrip("/")
 
 
 def _run(out: Output, check: "DatasetCheck") -> "_Tally":

@@ -43,6 +43,11 @@ class Wish:
     """SHA-256 of a statement that must be in the chain, in hexadecimal."""
     workers: int = WORKERS
 
+    @property
+    def is_part(self) -> bool:
+        """Whether files of the chain are left unread: that no damage is met then says nothing of them."""
+        return self.sample is not None or self.only or self.upto is not None
+
 
 @dataclass(slots=True)
 class DatasetCheck:

@@ -85,7 +85,7 @@ def last_runs(state: StateFolder) -> dict[str, LastRuns]:
                 worked=known.worked or fields.get("code") in _LEAVE_A_JOURNAL,
                 **_repaired(known, line),
             )
-        elif fields.get("command") == "verify" and line.intact and "code" in fields:
+        elif fields.get("command") == "verify" and line.intact and "code" in fields and not fields.get("elsewhere"):
             found[dataset] = _after_verification(known, fields)
     return found
 
@@ -106,7 +106,12 @@ def _repaired(known: LastRuns, line: LogLine) -> dict[str, Any]:
 
 
 def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
-    """Return what is known after a verification; one that could not be done at all leaves what an earlier one saw."""
+    """Return what is known after a verification; one that could not be done at all leaves what an earlier one saw.
+
+    So does one of a part, such as a sample: that it met no damage says nothing of what was met before.
+    """
+    if fields.get("part") and known.damaged:
+        return known
     if fields["code"] == 0:
         return replace(
             known, verified=str(fields["time"]), damaged=0, damaged_bundle=None, not_copied=0, mended=frozenset()
