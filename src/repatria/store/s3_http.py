@@ -26,6 +26,8 @@ LARGEST_SIZE = (1 << 63) - 1
 """Bytes that an object may be said to have: what every file system and SQLite can count."""
 PIECE = 1 << 18
 """Bytes received or sent in one call at most: a slow link must move as many within STALL_SECONDS."""
+HEAD_PIECE = 1 << 14
+"""Bytes received at most while a head is read: enough for that of a reply and a small body behind it."""
 _SIZE = re.compile(r"[0-9]{1,19}")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
@@ -90,12 +92,15 @@ class Connection:
         poll.register(self._socket, select.POLLIN)
         return not self._received and not poll.poll(0)
 
-    def receive(self) -> bytes:
-        """Return some of what comes; BrokenError at the end of the connection."""
+    def receive(self, most: int) -> bytes:
+        """Return some of what comes; BrokenError at the end of the connection.
+
+        Memory for `most` bytes is taken, however few come: a hundred connections wait here at a time.
+        """
         if self._received:
             received, self._received = self._received, b""
             return received
-        received = self._socket.recv(PIECE)
+        received = self._socket.recv(min(most, PIECE))
         if not received:
             raise BrokenError("the connection ended")
         return received
@@ -110,11 +115,11 @@ class Connection:
 
     def read_until(self, end: bytes) -> bytes:
         """Return what comes up to `end`, without it."""
-        data = self.receive()
+        data = self.receive(HEAD_PIECE)
         while (at := data.find(end)) < 0:
             if len(data) > LONGEST_HEAD:
                 raise BrokenError("the head of a reply has no end")
-            data += self.receive()
+            data += self.receive(HEAD_PIECE)
         self._received = data[at + len(end) :]
         return data[:at]
 
@@ -230,14 +235,14 @@ class Body:
         if self._chunked and not self._left and not self._begin_chunk():
             self._end()
             return b""
+        most = wanted if self._left is None else min(wanted, self._left)
         try:
-            data = self._connection.receive()
+            data = self._connection.receive(most)
         except BrokenError:
             if self._left is not None:
                 raise
             self._end()
             return b""
-        most = wanted if self._left is None else min(wanted, self._left)
         if len(data) > most:
             self._connection.put_back(data[most:])
             data = data[:most]
