@@ -155,7 +155,7 @@ def test_a_survey_after_an_interruption_tells_what_arrived_and_plans_what_is_lef
     job.stop, source.fetched = StopSignal(), 0
     result = job.run()
     assert (result.objects, result.volumes) == (found.estimate.objects, found.estimate.volumes)
-    assert source.fetched == found.estimate.bytes
+    assert 0 <= source.fetched - found.estimate.bytes < MIB, "where a volume was begun, less than one is read twice"
     with known_work(StateFolder(tmp_path / "state"), "d") as known:
         found = survey(job.sources, known, MIB)
     assert (found.estimate.objects, found.arrived, found.unchanged) == (0, 0, 33)
