@@ -73,7 +73,7 @@ def wait_for(holds: Callable[[], bool]) -> None:
 
 def test_a_longer_way_calls_for_more() -> None:
     assert wanted_at(0.0) == wanted_at(0.005) == FEWEST
-    assert wanted_at(0.05) == 16
+    assert wanted_at(0.05) == 14
     assert wanted_at(0.1) == wanted_at(2.0) == MOST
 
 

@@ -23,10 +23,10 @@ FULL = 2 << 20
 """Bytes under way on one connection with which it takes no more: as much as keeps it busy while the next are opened."""
 LEAST = 32 << 10
 """Bytes that the smallest question counts as, so that one connection has its share of them and no more."""
-FEWEST, MOST = 4, 32
-"""Connections that are made if there is use for them."""
-PER_SECOND_OF_WAY = 320
-"""Connections for each second of round trip: 300 Mbit/s at a loss of 0.02 %, where 100 ms carry 9 Mbit/s each."""
+FEWEST, MOST = 4, 28
+"""Connections that are made if there is use for them; each is a process of some 8 MiB, most of it shared."""
+PER_SECOND_OF_WAY = 280
+"""Connections for each second of round trip: 250 Mbit/s at a loss of 0.02 %, where 100 ms carry 9 Mbit/s each."""
 AT_ONCE = 8
 """Handshakes at a time."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
