@@ -6,13 +6,15 @@ import socket
 import ssl
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from repatria.store import s3_http, s3_pool
-from repatria.store.s3_http import Buffer
+from repatria.store.base import Buffer
 from repatria.store.s3_link import BrokenError, NoConnectionError, Origin, ProxyRefusedError, proxy_for
 from repatria.store.s3_pool import Pool
+from tests.store.certificates import certificate_for
 from tests.store.meddling import scripted
 
 HEAD = "GET /k HTTP/1.1\r\nhost: h\r\n"
@@ -102,7 +104,11 @@ class TestConnections:
             assert [asked(pool) for _number in range(3)] == [b"1", b"2", b"3"]
             pool.close()
 
-    def test_that_the_service_closed_meanwhile_are_replaced_without_a_word(self) -> None:
+    @pytest.mark.parametrize("just_used", [0.0, 10.0])
+    def test_that_the_service_closed_meanwhile_are_replaced_without_a_word(
+        self, monkeypatch: pytest.MonkeyPatch, just_used: float
+    ) -> None:
+        monkeypatch.setattr(s3_pool, "JUST_USED_SECONDS", just_used)
         with scripted([reply(b"1")], [reply(b"2")]) as server:
             pool = Pool(Origin("127.0.0.1", server.port))
             assert asked(pool) == b"1"
@@ -111,7 +117,7 @@ class TestConnections:
             pool.close()
 
     def test_that_end_just_as_they_are_used_are_replaced_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(s3_http.Connection, "is_idle", lambda self: True)
+        monkeypatch.setattr(s3_http.Connection, "is_idle", lambda self, **_told: True)
         with scripted([reply(b"1")], [reply(b"2")]) as server:
             pool = Pool(Origin("127.0.0.1", server.port))
             assert asked(pool) == b"1"
@@ -205,21 +211,29 @@ class TestLargeBodies:
             assert (answer.status, answer.body.read(10)) == (403, b"no")
         assert server.bodies == []
 
-    def test_are_sent_to_a_service_that_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_are_sent_to_a_service_that_says_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tls: bool
+    ) -> None:
+        """Under TLS it says something of the session, behind the handshake, and nothing of the body."""
         monkeypatch.setattr(s3_http, "CONTINUE_SECONDS", 0.05)
+        certificate = certificate_for("localhost", tmp_path, 1)
+        serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        serving.load_cert_chain(certificate)
+        asking = ssl.create_default_context(cafile=certificate)
         listener = socket.create_server(("127.0.0.1", 0))
         got = bytearray()
 
         def serve() -> None:
-            client, _address = listener.accept()
-            with client:
+            accepted, _address = listener.accept()
+            with serving.wrap_socket(accepted, server_side=True) if tls else accepted as client:
                 while len(got) < LONG:
                     got.extend(client.recv(1 << 20))
                 client.sendall(reply(b"kept"))
 
         thread = threading.Thread(target=serve)
         thread.start()
-        pool = Pool(Origin("127.0.0.1", listener.getsockname()[1]))
+        pool = Pool(Origin("localhost", listener.getsockname()[1], asking if tls else None))
         halves: list[Buffer] = [memoryview(self.BODY)[:1000], bytearray(self.BODY[1000:])]
         assert pool.ask(HEAD, halves).body.read(10) == b"kept"
         thread.join()

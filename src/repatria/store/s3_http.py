@@ -5,13 +5,13 @@ times in boto3, and a dataset of many small objects is nothing but requests. Bod
 that need not be. RFC 9112 is what framing follows.
 """
 
-import contextlib
 import re
-import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from repatria.store.base import Buffer
 from repatria.store.s3_link import LONGEST_HEAD, STALL_SECONDS, BrokenError, NoAnswerError, Origin, connected
+from repatria.store.s3_wire import Wire
 
 ANSWER_SECONDS = 120.0
 """How long a service may ponder what it was given, or asked, once it has shown to ponder; that the link lives meanwhile
@@ -31,7 +31,6 @@ HEAD_PIECE = 1 << 14
 _SIZE = re.compile(r"[0-9]{1,19}")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
-Buffer = bytes | bytearray | memoryview
 Buffers = Sequence[Buffer]
 """A body in pieces: joining 64 MiB takes longer than sending them."""
 
@@ -57,7 +56,7 @@ class Connection:
         """Connect; NoConnectionError, or ssl.SSLCertVerificationError."""
         self.used = False
         self._received = b""
-        self._socket = connected(origin)
+        self._wire = Wire(connected(origin), STALL_SECONDS)
 
     def ask(self, head: str, body: Buffers | None, *, is_head: bool, within: float = 0.0) -> Reply:
         """Send a request whose head ends before the empty line; return the reply to it.
@@ -66,7 +65,7 @@ class Connection:
         most or for what has a body.
         """
         used, self.used = self.used, True
-        self._socket.settimeout(STALL_SECONDS)
+        self._wire.limit(STALL_SECONDS)
         try:
             if body is None or size_of(body) < ASKED_FIRST:
                 self._send_all([f"{head}\r\n".encode("latin-1"), *(body or ())])
@@ -77,20 +76,21 @@ class Connection:
                     return early
                 self._send_all(body)
             granted = max(STALL_SECONDS, min(within, ANSWER_SECONDS))
-            self._socket.settimeout(granted if body is None else ANSWER_SECONDS)
+            self._wire.limit(granted if body is None else ANSWER_SECONDS)
             reply = self._reply(is_head=is_head)
         except (BrokenError, ConnectionError) as error:
             if used and not self._received:
                 raise UnusedError(str(error)) from error
             raise
-        self._socket.settimeout(STALL_SECONDS)
+        self._wire.limit(STALL_SECONDS)
         return reply
 
-    def is_idle(self) -> bool:
-        """Return whether the other side is silent, as it should be: a closed connection can be read."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not self._received and not poll.poll(0)
+    def is_idle(self, *, just_used: bool = False) -> bool:
+        """Return whether the other side is silent, as it should be: a closed connection can be read.
+
+        `just_used`: nothing is to be expected of it so soon, and only what it sent before is looked at.
+        """
+        return not self._received and (just_used or not self._wire.has_something())
 
     def receive(self, most: int) -> bytes:
         """Return some of what comes; BrokenError at the end of the connection.
@@ -100,7 +100,7 @@ class Connection:
         if self._received:
             received, self._received = self._received, b""
             return received
-        received = self._socket.recv(min(most, PIECE))
+        received = self._wire.receive(min(most, PIECE))
         if not received:
             raise BrokenError("the connection ended")
         return received
@@ -125,22 +125,26 @@ class Connection:
 
     def close(self) -> None:
         """End the connection."""
-        with contextlib.suppress(OSError):
-            self._socket.close()
+        self._wire.close()
 
     def _send_all(self, buffers: Iterable[Buffer]) -> None:
         """Send in pieces, each of which has its own time: `sendall` would give the whole body no more than one."""
         for buffer in buffers:
             rest = memoryview(buffer)
             while rest:
-                rest = rest[self._socket.send(rest[:PIECE]) :]
+                rest = rest[self._wire.send(rest[:PIECE]) :]
 
     def _early_reply(self, *, is_head: bool) -> Reply | None:
         """Return the reply of a service that refuses before it has the body, None if it is to be sent."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        if not poll.poll(CONTINUE_SECONDS * 1000):
+        self._wire.limit(CONTINUE_SECONDS)
+        try:  # not asked of the system whether there is anything: under TLS there may be, and none of it a reply
+            self.put_back(self.receive(HEAD_PIECE))
+        except TimeoutError as error:
+            if error.errno is not None:
+                raise
             return None
+        finally:
+            self._wire.limit(STALL_SECONDS)
         reply = self._one_reply(is_head=is_head)
         if reply.status == 100:
             return None

@@ -160,8 +160,8 @@ def _kept_checksums(headers: Mapping[str, str]) -> dict[str, str]:
     of_whole = "content-range" not in headers
     if headers.get("x-amz-checksum-type", "FULL_OBJECT" if of_whole else "") != "FULL_OBJECT":
         return {}
-    told = {name: _hexadecimal(headers.get(f"x-amz-checksum-{name}", "")) for name in _CHECKSUMS}
-    return {name: value for name, value in told.items() if value}
+    told = ((name, headers.get(f"x-amz-checksum-{name}")) for name in _CHECKSUMS)
+    return {name: value for name, text in told if text and (value := _hexadecimal(text))}
 
 
 def _hexadecimal(value: str) -> str:

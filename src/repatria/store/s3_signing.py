@@ -40,7 +40,7 @@ class Signer:
         self.keys = keys
         self._region = region
         self._service = service
-        self._derived: tuple[str, str, bytes] = ("", "", b"")
+        self._derived: tuple[str, str, hmac.HMAC] | None = None
 
     def signed(
         self,
@@ -67,20 +67,26 @@ class Signer:
         listed = ";".join(names)
         canonical = f"{method}\n{path}\n{query}\n{lines}\n{listed}\n{payload}".encode()
         text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(canonical).hexdigest()}"
-        signature = hmac.digest(self._key(keys.secret_key, stamp[:8]), text.encode(), "sha256").hex()
+        mac = self._mac(keys.secret_key, stamp[:8])
+        mac.update(text.encode())
         signed["authorization"] = (
-            f"{_ALGORITHM} Credential={keys.access_key}/{scope}, SignedHeaders={listed}, Signature={signature}"
+            f"{_ALGORITHM} Credential={keys.access_key}/{scope}, SignedHeaders={listed}, Signature={mac.hexdigest()}"
         )
         return signed
 
-    def _key(self, secret: str, day: str) -> bytes:
-        known_secret, known_day, key = self._derived
-        if (secret, day) != (known_secret, known_day):
+    def _mac(self, secret: str, day: str) -> hmac.HMAC:
+        """Return a code to be taken over what is signed on a day.
+
+        One that is copied makes no other thread go first, as `hmac.digest` does: with many that sign, waiting for one's
+        turn again takes longer than the signature.
+        """
+        derived = self._derived
+        if derived is None or derived[:2] != (secret, day):
             key = f"AWS4{secret}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._derived = (secret, day, key)
-        return key
+            self._derived = derived = (secret, day, hmac.new(key, digestmod="sha256"))
+        return derived[2].copy()
 
 
 def encoded_path(text: str) -> str:
