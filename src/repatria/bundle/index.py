@@ -12,6 +12,7 @@ from repatria.bundle.ahead import ReadAhead
 from repatria.bundle.errors import MalformedError
 from repatria.bundle.index_building import PATHS, IndexMeta, Value, path_value, roots_size
 from repatria.bundle.rows import (
+    SALT_LENGTH,
     DescriptionRow,
     DocumentRow,
     MemberRow,
@@ -261,7 +262,8 @@ def _object_row(values: tuple[Value, ...]) -> ObjectRow:
             for place, value in enumerate(values)
         )
     row = ObjectRow(*values)  # type: ignore[arg-type]  # the shape was checked
-    if row.kind not in _KINDS or len(row.sha256) != 32 or len(row.salt) != 16 or row.size < 0 or row.number < 1:
+    lengths = (len(row.sha256), len(row.salt))
+    if row.kind not in _KINDS or lengths != (32, SALT_LENGTH) or row.size < 0 or row.number < 1:
         raise MalformedError(_("A row of the index is not as it must be."))
     return row
 

@@ -15,6 +15,8 @@ from repatria.model import Object, ObjectKind
 
 PAGES_PER_DOCUMENT = 100_000
 """The row id of a page in the full-text tables is document * this + page."""
+SALT_LENGTH = 16
+"""Random bytes that an object's leaf of the Merkle tree begins with."""
 
 
 def path_bytes(path: str) -> bytes:
@@ -42,7 +44,7 @@ class ObjectRow:
     sha256: bytes
     """Flat, of the object's bytes; of a symlink its target's, of a directory those of nothing."""
     salt: bytes
-    """16 random bytes, for the Merkle leaf."""
+    """SALT_LENGTH random bytes, for the Merkle leaf."""
     mtime_ns: int | None = None
     mode: int | None = None
     owner: str | None = None

@@ -3,14 +3,13 @@
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
-from repatria.bundle.rows import ObjectRow
+from repatria.bundle.rows import SALT_LENGTH, ObjectRow
 from repatria.migrate.plan import Slice
 from repatria.work.parts import ObjectPart
 from repatria.work.sealed_rows import VolumeContent
 from repatria.work.sending import VolumeFacts
 
 _SHA256_LENGTH = 32
-_SALT_LENGTH = 16
 
 
 def is_as_planned(volume: VolumeFacts, slices: Sequence[Slice], given_up: Set[int]) -> bool:
@@ -58,7 +57,7 @@ def _is_row_of(row: ObjectRow, piece: Slice) -> bool:
         checksum=row.checksum,
         recognised=row.recognised,
     )
-    return row == read and len(row.sha256) == _SHA256_LENGTH and len(row.salt) == _SALT_LENGTH
+    return row == read and len(row.sha256) == _SHA256_LENGTH and len(row.salt) == SALT_LENGTH
 
 
 def _is_part(part: ObjectPart | None, piece: Slice, given_up: Set[int]) -> bool:

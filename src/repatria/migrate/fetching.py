@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from repatria.crypt.resumable import ResumableSha256
@@ -26,6 +26,10 @@ WITNESSED = 3
 """After so many failures in a row, each while others came, an object is one that its source does not give."""
 REPLY_BYTES = 512
 """What the link carries with each reply beside the object's bytes, roughly; with many small objects it counts."""
+_SMALL = 32 << 10
+_BITE = 31 * 64
+"""Bytes of a small object that are hashed at a time, in whole blocks: from 2,048 on hashlib lets other threads go
+first, and with many readers getting the turn back takes many times as long as hashing."""
 
 
 @dataclass(slots=True)
@@ -163,7 +167,8 @@ class Fetch:
         self._connections.answered(answered - asked)
         with reading:
             version = self.told.version or reading.object.version
-            self.told = replace(reading.object, path=self.told.path, version=version)
+            found = reading.object
+            self.told = found if found.version == version else replace(found, version=version)
             yield from reading.chunks
             self._connections.took(self._length - done, answered - asked, time.monotonic() - answered)
 
@@ -214,9 +219,10 @@ class Digest:
     def update(self, chunk: bytes | memoryview) -> None:
         """Add bytes."""
         self._begun = True
-        self._sha256.update(chunk)
-        if self._other is not None:
-            self._other.update(chunk)
+        for bite in _bites(chunk):
+            self._sha256.update(bite)
+            if self._other is not None:
+                self._other.update(bite)
         if self._sampling and len(self.sample) < SAMPLE_SIZE:
             self.sample += bytes(chunk[: SAMPLE_SIZE - len(self.sample)])
 
@@ -244,6 +250,11 @@ class Digest:
     def compare_nothing(self) -> None:
         """Take what the source keeps for no checksum of these bytes."""
         self._kept = None
+
+
+def _bites(chunk: bytes | memoryview) -> Sequence[bytes | memoryview]:
+    size = len(chunk)
+    return [chunk] if size > _SMALL else [chunk[at : at + _BITE] for at in range(0, size, _BITE)]
 
 
 def _running(in_parts: bool, state: bytes | None) -> "ResumableSha256 | hashlib._Hash":

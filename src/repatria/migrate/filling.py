@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
-from repatria.bundle.rows import MemberRow, ObjectRow, path_bytes
+from repatria.bundle.rows import SALT_LENGTH, MemberRow, ObjectRow, path_bytes
 from repatria.bundle.volume import Place, VolumeBuilder
 from repatria.crypt.errors import HashStateError
 from repatria.errors import ChangedError, NotFoundError, StoreError
@@ -23,7 +23,7 @@ from repatria.work.parts import ObjectPart
 from repatria.work.sealed_rows import VolumeContent
 from repatria.work.sending import SealedVolume
 
-_SALT_LENGTH = 16
+_SALTS_AT_ONCE = 256
 _GLANCE = 0.5
 """Seconds between two looks at whether a stop was asked for, while bytes are waited for."""
 
@@ -97,6 +97,7 @@ class Filler:
         self._drop = drop
         self._items: SimpleQueue[Item | None] = SimpleQueue()
         self._digests: dict[int, Digest] = {}
+        self._salts = _salts()
         self.given_up: set[int] = set()
         """Numbers of objects of which nothing more need be read."""
 
@@ -228,7 +229,7 @@ class Filler:
             number=planned.number,
             source=planned.source,
             sha256=digest.sha256(),
-            salt=os.urandom(_SALT_LENGTH),
+            salt=next(self._salts),
             checksum=digest.compared(),
             recognised=None if kind == "unknown" else kind,
         )
@@ -254,6 +255,13 @@ class Filler:
             self._tell(Outcome(again=[planned]))
         else:
             self._tell(Outcome(findings=[finding(planned, error)], failed=[planned]))
+
+
+def _salts() -> Iterator[bytes]:
+    """Yield random salts, drawn many at once: while the system draws, other threads take the turn."""
+    while True:
+        drawn = os.urandom(SALT_LENGTH * _SALTS_AT_ONCE)
+        yield from (drawn[at : at + SALT_LENGTH] for at in range(0, len(drawn), SALT_LENGTH))
 
 
 def finding(planned: Planned, error: StoreError) -> Finding:

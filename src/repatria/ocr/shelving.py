@@ -10,7 +10,7 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
-from repatria.bundle.rows import DescriptionRow, DocumentRow, MemberRow, ObjectRow, PageRow
+from repatria.bundle.rows import SALT_LENGTH, DescriptionRow, DocumentRow, MemberRow, ObjectRow, PageRow
 from repatria.bundle.volume import CUT_ABOVE, VolumeBuilder, largest_part, member_overhead, member_span
 from repatria.model import Object
 from repatria.ocr.description import Description
@@ -22,7 +22,6 @@ from repatria.work.sealed_rows import VolumeContent
 
 SAVE_AFTER = 20.0
 """Seconds after which finished documents go to the target though their volume has room: a power cut loses no more."""
-_SALT_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ class Shelving:
             number=number,
             source=source,
             sha256=hashlib.sha256(data).digest(),
-            salt=secrets.token_bytes(_SALT_LENGTH),
+            salt=secrets.token_bytes(SALT_LENGTH),
             recognised=told.content_type,
         )
         self._waiting.objects.append(row)

@@ -75,7 +75,8 @@ class StoreSource:
         """Read from the store, pinned to the version listed (a store that gives none cannot be pinned)."""
         path = object.path.removeprefix(self._prefix)
         reading = self._store.read(path, start, length, version=object.version or None)
-        reading.object = replace(reading.object, path=object.path)
+        if self._prefix:
+            reading.object = replace(reading.object, path=object.path)
         return reading
 
     def close(self) -> None:
