@@ -3,12 +3,15 @@
 import pytest
 
 from repatria.migrate.climbing import (
+    AFAR,
     FEWEST,
     FIRST,
+    FIRST_AFAR,
     FIRST_RANGE,
     LARGEST_RANGE,
     MOST,
     PATIENT_INTERVALS,
+    PONDERS,
     SMALLEST_RANGE,
     Climb,
     Stride,
@@ -42,7 +45,35 @@ def test_it_stops_climbing_where_more_reads_bring_nothing() -> None:
     climb = Climb()
     for _interval in range(10):
         climb.measured(throughput(link(20e6, 1e6), climb.allowed), busy=True)
+    assert climb.allowed == 32
+
+
+def test_nearby_it_begins_with_few_and_from_afar_with_many() -> None:
+    climb = Climb()
+    climb.answered(AFAR / 2)
     assert climb.allowed == FIRST
+    climb.answered(AFAR)
+    assert climb.allowed == FIRST_AFAR
+
+
+def test_what_was_measured_counts_more_than_how_long_an_answer_takes() -> None:
+    climb = Climb()
+    for _interval in range(10):
+        climb.measured(1e9, busy=True)
+    climb.answered(0.1)
+    assert climb.allowed == FIRST
+
+
+def test_from_a_service_that_ponders_it_begins_with_few() -> None:
+    climb = Climb()
+    climb.answered(PONDERS)
+    assert climb.allowed == FIRST
+
+
+def test_it_begins_with_no_more_than_the_most() -> None:
+    climb = Climb(allowed=3, most=3)
+    climb.answered(AFAR)
+    assert climb.allowed == 3
 
 
 def test_when_small_objects_follow_large_ones_it_climbs_at_once() -> None:
@@ -50,7 +81,7 @@ def test_when_small_objects_follow_large_ones_it_climbs_at_once() -> None:
     for _interval in range(10):
         climb.measured(throughput(link(20e6, 1e6), climb.allowed), busy=True)
     climb.measured(climb.allowed * 50_000, busy=True)
-    assert climb.allowed == 2 * FIRST
+    assert climb.allowed == 64
 
 
 def test_an_interval_with_too_little_to_do_says_nothing() -> None:

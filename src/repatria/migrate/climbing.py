@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 FEWEST = 4
-FIRST = 32
+FIRST = 8
+FIRST_AFAR = 32
+"""Simultaneous reads at first: to a service nearby few keep everything busy, and each more costs turns of a processor;
+over a long link each carries little."""
+AFAR = 0.02
+"""Seconds from which on an answer comes from afar."""
 MOST = 96
 """Simultaneous reads: a long thin link wants tens, and each takes a thread and, waiting, up to a range of memory."""
 WORTH_IT = 1.08
@@ -50,6 +55,11 @@ class Climb:
     """Whether twice as many have shown to bring no more."""
     _fewer_costs: bool = False
     """Whether half as many have shown to bring less."""
+
+    def answered(self, waited: float) -> None:
+        """Take in for how many seconds an answer was waited for: from afar, more run from the start."""
+        if AFAR <= waited < PONDERS and not self._base:
+            self.allowed = max(self.allowed, min(FIRST_AFAR, self.most))
 
     def measured(self, throughput: float, *, busy: bool, ponders: bool = False) -> int:
         """Take in one interval's bytes per second, and return how many reads may run now.
