@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 
 from repatria import i18n
+from repatria.memory import collect_seldom
 
 SECONDS_TO_EXIT = 10.0
 SECONDS_TO_EXIT_STOPPED = 1.0
@@ -53,6 +54,7 @@ def _exit_in_time(code: int) -> None:
 
 def main() -> None:
     """Run one command and exit with its code."""
+    collect_seldom()
     _fill_standard_streams()
     i18n.use(_language_of_arguments(sys.argv[1:]) or os.environ.get("REPATRIA_LANG"))
     from repatria.cli.app import run_app
