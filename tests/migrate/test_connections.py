@@ -9,7 +9,7 @@ import pytest
 
 from repatria.errors import LateError, ThrottledError
 from repatria.migrate import connections as connections_module
-from repatria.migrate.climbing import AFAR, FIRST, FIRST_AFAR, FIRST_RANGE
+from repatria.migrate.climbing import AFAR, ANSWERS_TOLD, FIRST, FIRST_AFAR, FIRST_RANGE
 from repatria.migrate.connections import CALM, Connections, Read
 from repatria.model import Object
 
@@ -49,7 +49,8 @@ def held() -> tuple[Read, threading.Event, threading.Event]:
 def running(count: int, beside: int = 0) -> Iterator[Connections]:
     """Have so many reads run until the block ends, and so many more wait."""
     connections, reads = Connections(most=96), [held() for _number in range(count + beside)]
-    connections.answered(AFAR)
+    for _answer in range(ANSWERS_TOLD):
+        connections.answered(AFAR)
     connections.submit([each for each, _begun, _go in reads])
     for _read, begun, _go in reads[:count]:
         assert begun.wait(10)

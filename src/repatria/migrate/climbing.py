@@ -5,6 +5,7 @@ answers brings no more with many requests than with few, and answers each the la
 that brings more, and falls as long as that costs nothing while answers come late.
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -14,7 +15,9 @@ FIRST_AFAR = 32
 """Simultaneous reads at first: to a service nearby few keep everything busy, and each more costs turns of a processor;
 over a long link each carries little."""
 AFAR = 0.02
-"""Seconds from which on an answer comes from afar."""
+"""Seconds that the quickest answer takes from afar."""
+ANSWERS_TOLD = 4
+"""So many answers tell how far a service is: the first may have had to wait for something else."""
 MOST = 96
 """Simultaneous reads: a long thin link wants tens, and each takes a thread and, waiting, up to a range of memory."""
 WORTH_IT = 1.08
@@ -51,6 +54,9 @@ class Climb:
     _before: int = FEWEST
     _trial: _Trial = _Trial.MORE
     _quiet: int = 0
+    _answers: int = 0
+    _quickest: float = math.inf
+    """Seconds that an answer took at least: the way there and back, and little more."""
     _more_is_vain: bool = False
     """Whether twice as many have shown to bring no more."""
     _fewer_costs: bool = False
@@ -58,7 +64,9 @@ class Climb:
 
     def answered(self, waited: float) -> None:
         """Take in for how many seconds an answer was waited for: from afar, more run from the start."""
-        if AFAR <= waited < PONDERS and not self._base:
+        self._answers += 1
+        self._quickest = min(self._quickest, waited)
+        if self._answers == ANSWERS_TOLD and AFAR <= self._quickest < PONDERS and not self._base:
             self.allowed = max(self.allowed, min(FIRST_AFAR, self.most))
 
     def measured(self, throughput: float, *, busy: bool, ponders: bool = False) -> int:
