@@ -164,7 +164,7 @@ class VolumeBuilder:
         end = place.row.offset + place.row.length
         if moved:  # something before it was dropped
             self._bytes[self._used : end - moved] = bytes(self._bytes[place.headers : end])
-        row = replace(place.row, offset=place.row.offset - moved)
+        row = replace(place.row, offset=place.row.offset - moved) if moved else place.row
         self._used = tar.padded(end - moved)
         self._clear(end - moved, self._used)
         self._seal_up_to(self._used)

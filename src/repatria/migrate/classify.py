@@ -101,7 +101,7 @@ def recognise(path: str, sample: bytes) -> Recognition:
 
 def _by_magic(sample: bytes) -> Recognition | None:
     for offset, magic, kind, sensitivity in _MAGIC:
-        if sample[offset : offset + len(magic)] == magic:
+        if sample.startswith(magic, offset):
             return Recognition(kind, sensitivity)
     return None
 
