@@ -71,8 +71,12 @@ class Connections:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the connections are closed")
+            idle = not self._running and not self._waiting
             self._waiting.extend(reads)
-            self._start_allowed()
+            if idle:
+                self._begin_interval()  # what came while nothing was asked for says nothing
+            else:
+                self._start_allowed()
 
     def wait(self, read: Read, seconds: float) -> bool:
         """Wait until a read is over, but not for longer than `seconds`; return whether it is. For one thread."""
