@@ -8,7 +8,7 @@ import pytest
 
 from repatria.errors import Role
 from repatria.migrate import climbing, connections
-from repatria.migrate.climbing import FIRST_AFAR, FIRST_RANGE
+from repatria.migrate.climbing import FIRST, FIRST_RANGE
 from repatria.progress import Silent
 from repatria.source.objects import Selection, StoreSource
 from repatria.store import s3_exchange, s3_http
@@ -80,7 +80,7 @@ def test_it_is_asked_for_much_at_a_time_and_by_few_beside_each_other(
         monkeypatch.setattr(module, "PONDERS", 0.1)
     service.meddle = hashing = Hashing(service, 0.02)
     assert job.run().findings == []
-    assert hashing.most <= 2 * FIRST_AFAR  # one step up, if the first answers come before the others hold each other up
+    assert hashing.most <= 2 * FIRST  # one step up, if the first answers come before the others hold each other up
     reads = sum(asked.method == "GET" and "/large/" in asked.path for asked in service.asked)
     assert reads < sum(map(len, FILES.values())) / FIRST_RANGE  # MIB at a time, once it is known
     assert read_chain(job.target) == FILES

@@ -3,16 +3,15 @@
 import pytest
 
 from repatria.migrate.climbing import (
-    AFAR,
     ANSWERS_TOLD,
     FEWEST,
     FIRST,
-    FIRST_AFAR,
+    FIRST_NEARBY,
     FIRST_RANGE,
     LARGEST_RANGE,
     MOST,
+    NEARBY,
     PATIENT_INTERVALS,
-    PONDERS,
     SMALLEST_RANGE,
     Climb,
     Stride,
@@ -49,38 +48,27 @@ def test_it_stops_climbing_where_more_reads_bring_nothing() -> None:
     assert climb.allowed == 32
 
 
-def test_nearby_it_begins_with_few_and_from_afar_with_many() -> None:
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        pytest.param([0.1, NEARBY / 4, 0.1, 0.1], FIRST_NEARBY, id="nearby"),
+        pytest.param([0.1, 0.11, 0.1, 0.1, NEARBY / 4], FIRST, id="from afar"),
+        pytest.param([NEARBY / 4] * (ANSWERS_TOLD - 1), FIRST, id="not told yet"),
+    ],
+)
+def test_nearby_it_goes_on_with_few(answers: list[float], expected: int) -> None:
     climb = Climb()
-    for nearby in (AFAR, AFAR / 2, AFAR, AFAR):
-        climb.answered(nearby)
-    assert climb.allowed == FIRST
-    climb = Climb()
-    for _answer in range(ANSWERS_TOLD):
-        climb.answered(AFAR)
-    assert climb.allowed == FIRST_AFAR
+    for waited in answers:
+        climb.answered(waited)
+    assert climb.allowed == expected
 
 
 def test_what_was_measured_counts_more_than_how_long_an_answer_takes() -> None:
     climb = Climb()
-    for _interval in range(10):
-        climb.measured(1e9, busy=True)
+    climb.measured(1e9, busy=True)
     for _answer in range(ANSWERS_TOLD):
-        climb.answered(0.1)
-    assert climb.allowed == FIRST
-
-
-def test_from_a_service_that_ponders_it_begins_with_few() -> None:
-    climb = Climb()
-    for _answer in range(ANSWERS_TOLD):
-        climb.answered(PONDERS)
-    assert climb.allowed == FIRST
-
-
-def test_it_begins_with_no_more_than_the_most() -> None:
-    climb = Climb(allowed=3, most=3)
-    for _answer in range(ANSWERS_TOLD):
-        climb.answered(AFAR)
-    assert climb.allowed == 3
+        climb.answered(0.0)
+    assert climb.allowed == 2 * FIRST
 
 
 def test_when_small_objects_follow_large_ones_it_climbs_at_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from repatria.errors import LateError, ThrottledError
 from repatria.migrate import connections as connections_module
-from repatria.migrate.climbing import AFAR, ANSWERS_TOLD, FIRST, FIRST_AFAR, FIRST_RANGE
+from repatria.migrate.climbing import FIRST, FIRST_RANGE
 from repatria.migrate.connections import CALM, Connections, Read
 from repatria.model import Object
 
@@ -49,8 +49,6 @@ def held() -> tuple[Read, threading.Event, threading.Event]:
 def running(count: int, beside: int = 0) -> Iterator[Connections]:
     """Have so many reads run until the block ends, and so many more wait."""
     connections, reads = Connections(most=96), [held() for _number in range(count + beside)]
-    for _answer in range(ANSWERS_TOLD):
-        connections.answered(AFAR)
     connections.submit([each for each, _begun, _go in reads])
     for _read, begun, _go in reads[:count]:
         assert begun.wait(10)
@@ -128,29 +126,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_burst_of_refusals_is_one_step_back(clock: Clock) -> None:
-    with running(FIRST_AFAR) as connections:
+    with running(FIRST) as connections:
         for _refusal in range(20):
             connections.troubled(ThrottledError("slow down"))
-        assert connections.allowed == FIRST_AFAR // 2
+        assert connections.allowed == FIRST // 2
         clock.now += CALM
         connections.troubled(ThrottledError("slow down"))
-        assert connections.allowed == FIRST_AFAR // 4
+        assert connections.allowed == FIRST // 4
 
 
 def test_one_answer_that_is_late_while_others_come_is_that_connection_s_own_trouble(clock: Clock) -> None:
-    with running(FIRST_AFAR) as connections:
+    with running(FIRST) as connections:
         connections.answered(0.1)
         connections.carried(1)
         connections.troubled(LateError("late"))
-        assert connections.allowed == FIRST_AFAR
+        assert connections.allowed == FIRST
 
 
 def test_late_answers_of_a_service_that_ponders_are_a_step_back(clock: Clock) -> None:
-    with running(FIRST_AFAR) as connections:
+    with running(FIRST) as connections:
         connections.answered(20.0)
         for _late in range(20):
             connections.troubled(LateError("late"))
-        assert connections.allowed == FIRST_AFAR // 2
+        assert connections.allowed == FIRST // 2
 
 
 def test_what_is_tried_again_waits_until_fewer_run_and_goes_before_what_waits() -> None:
@@ -183,7 +181,7 @@ def test_what_is_tried_again_waits_until_fewer_run_and_goes_before_what_waits() 
 
 
 def test_large_reads_wait_until_it_is_known_how_much_to_ask_for() -> None:
-    with running(FIRST_AFAR, beside=FIRST_AFAR) as connections:
+    with running(FIRST, beside=FIRST) as connections:
         assert connections.has_use_for(8 << 10)
         assert not connections.has_use_for(FIRST_RANGE)
         connections.took(FIRST_RANGE, 0.1, 0.5)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 FEWEST = 4
-FIRST = 8
-FIRST_AFAR = 32
-"""Simultaneous reads at first: to a service nearby few keep everything busy, and each more costs turns of a processor;
-over a long link each carries little."""
-AFAR = 0.02
-"""Seconds that the quickest answer takes from afar."""
+FIRST = 32
+FIRST_NEARBY = 8
+"""Simultaneous reads at first: over a long link each carries little; to a service nearby few keep everything busy, and
+each more costs turns of a processor."""
+NEARBY = 0.02
+"""Seconds that the quickest answer takes at most from nearby."""
 ANSWERS_TOLD = 4
 """So many answers tell how far a service is: the first may have had to wait for something else."""
 MOST = 96
@@ -63,11 +63,11 @@ class Climb:
     """Whether half as many have shown to bring less."""
 
     def answered(self, waited: float) -> None:
-        """Take in for how many seconds an answer was waited for: from afar, more run from the start."""
+        """Take in for how many seconds an answer was waited for: from nearby, fewer need to run at first."""
         self._answers += 1
         self._quickest = min(self._quickest, waited)
-        if self._answers == ANSWERS_TOLD and AFAR <= self._quickest < PONDERS and not self._base:
-            self.allowed = max(self.allowed, min(FIRST_AFAR, self.most))
+        if self._answers == ANSWERS_TOLD and self._quickest <= NEARBY and not self._base:
+            self.allowed = min(self.allowed, FIRST_NEARBY)
 
     def measured(self, throughput: float, *, busy: bool, ponders: bool = False) -> int:
         """Take in one interval's bytes per second, and return how many reads may run now.

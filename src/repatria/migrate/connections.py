@@ -99,10 +99,7 @@ class Connections:
         with self._lock:
             before = self._answers_in
             self._answers_in = waited if before is None else before + (waited - before) * _WEIGHT
-            allowed = self._climb.allowed
             self._climb.answered(waited)
-            if self._climb.allowed > allowed:
-                self._start_allowed()
 
     def took(self, length: int, waited: float, came: float) -> None:
         """Take in for how many seconds a read of so many bytes was waited for, and how many these took then."""
