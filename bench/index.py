@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.harness import ACCESS, MIB, SECRET, Report, s3_server
+from bench.harness import MIB, Report
+from bench.servers import KEYS, s3_server
 from repatria.bundle.files import BundleFolder, FileRanges
 from repatria.bundle.index import Index
 from repatria.bundle.index_building import IndexMeta, IndexRows, build_index
@@ -120,7 +121,7 @@ def _peak_mib() -> float:
 def main() -> None:
     """Run every case, the smallest index first: the peak of memory never falls."""
     report = Report("index")
-    os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1], "AWS_DEFAULT_REGION": "us-east-1"}
     random.seed(20240130)
     with tempfile.TemporaryDirectory(prefix="repatria-bench-") as scratch:
         (Path(scratch) / "bucket").mkdir()

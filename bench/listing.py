@@ -15,7 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from bench.harness import Measure, Report, long_thin_link
+from bench.harness import Measure, Report
+from bench.servers import long_thin_link
 from repatria.store import s3_walk
 from repatria.store.s3 import S3Store
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.harness import ACCESS, MIB, SECRET, Report, s3_server
+from bench.harness import MIB, Report
 from bench.index import Counted
+from bench.servers import KEYS, s3_server
 from repatria.bundle.files import BundleFolder, FileRanges
 from repatria.bundle.index import Index
 from repatria.bundle.index_building import IndexMeta, IndexRows, build_index
@@ -185,7 +186,7 @@ def case(report: Report, where: str, shelf: Shelf) -> None:
 def main() -> None:
     """Measure both stores."""
     report = Report("search")
-    os.environ |= {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1], "AWS_DEFAULT_REGION": "us-east-1"}
     random.seed(20240130)
     count = -(-int(sys.argv[1] if sys.argv[1:] else 100_000) // LIMITS.pages)
     begun = time.monotonic()

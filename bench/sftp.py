@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.harness import MIB, Measure, Report, Work, free_port, long_thin_link, rounds_wanted, running, write_objects
+from bench.harness import MIB, Measure, Report, Work, rounds_wanted, write_objects
+from bench.servers import free_port, long_thin_link, running
 
 KIB = 1024
 DISK = [1024 * MIB]

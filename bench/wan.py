@@ -5,7 +5,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.harness import MIB, Measure, Report, long_thin_link, rounds_wanted, s3_server, s3_to_s3, write_objects
+from bench.harness import MIB, Measure, Report, rounds_wanted, s3_to_s3, write_objects
+from bench.servers import long_thin_link, s3_server
 
 KIB = 1024
 CASES = {
