@@ -323,9 +323,9 @@ def test_a_volume_that_a_stranger_encrypted_to_the_same_recipient(dataset: Datas
 
 
 def test_damage_is_laid_at_the_objects_that_it_concerns(dataset: Dataset) -> None:
-    flip(dataset.file(2, "data/vol-000001.tar.age"))
+    flip(dataset.file(2, "data/vol-000001.tar.age"), at=1_000)
     told = dataset.verify(deep=True)
-    assert told.findings == {f"{dataset.bundles[2]}/data/vol-000001.tar.age": "altered", "object 9": "missing"}
+    assert told.findings == {f"{dataset.bundles[2]}/data/vol-000001.tar.age": "altered", "object 9": "altered"}
     assert [each.finding.path for each in told.verdicts] == [None, "new"]
 
 

@@ -19,6 +19,7 @@ from repatria.crypt.errors import NoMatchError
 from repatria.crypt.seek import DecryptingReader
 from repatria.errors import CryptError
 from repatria.i18n import _
+from repatria.model import FindingKind
 from repatria.progress import SILENT, Progress
 from repatria.verify.fixity import in_order, judged
 from repatria.verify.ledger import ObjectLedger
@@ -65,14 +66,11 @@ class DeepCheck:
     def _check_index_file(self, entry: IndexEntry) -> Iterator[Verdict]:
         if entry.name not in self.digests:
             return  # that it is missing was said already
-        data: list[bytearray] = []
-        verdict = judged(
-            self._subject(entry.name), lambda: data.append(self._fetch(entry.name, bytes.fromhex(entry.sha256)))
-        )
+        data, verdict = self._fetch(entry.name, bytes.fromhex(entry.sha256))
         if verdict is not None:
             yield verdict
         else:
-            yield from self._opened(self._subject(entry.name), self._open_index_file(entry, data[0]))
+            yield from self._opened(self._subject(entry.name), self._open_index_file(entry, data))
 
     def _open_index_file(self, entry: IndexEntry, data: bytearray) -> Iterator[Verdict]:
         head = bytes.fromhex(entry.head_sha256)
@@ -95,24 +93,40 @@ class DeepCheck:
                 yield altered(self._subject(path), _("Index and manifest do not agree about it."))
             if path in self.chosen:
                 rows.append(row)
+            elif path not in self.digests:
+                yield from ledger.salvage(None, index.members(row.number), index.object, FindingKind.MISSING)
         ahead = max(1, min(_FETCHERS, _MEMORY // max((row.size for row in rows), default=1)))
         self._stopping = threading.Event()
         fetched = in_order(self._fetch_volume, rows, workers=ahead, window=ahead, stopping=self._stopping)
         for row, data, verdict in fetched:
-            if verdict is not None:
-                yield verdict
-            else:
+            if verdict is None:
                 subject = self._subject(layout.volume_path(row.number))
                 yield from self._opened(subject, self._open_volume(index, row, data, ledger))
+            else:
+                yield verdict
+                yield from self._salvage(index, row, data, ledger, verdict.finding.kind)
 
     def _fetch_volume(self, row: VolumeRow) -> tuple[VolumeRow, bytearray, Verdict | None]:
-        path = layout.volume_path(row.number)
-        data: list[bytearray] = []
-        verdict = judged(self._subject(path), lambda: data.append(self._fetch(path, row.sha256)))
-        return row, data[0] if data else bytearray(), verdict
+        return row, *self._fetch(layout.volume_path(row.number), row.sha256)
+
+    def _salvage(
+        self, index: Index, row: VolumeRow, data: bytearray, ledger: ObjectLedger, kind: FindingKind
+    ) -> Iterator[Verdict]:
+        """Judge the objects of a volume that is not what was signed by what still authenticates of it."""
+        reader: DecryptingReader | None = None
+        try:
+            reader = self._reader(row, data)
+        except NoMatchError:
+            raise
+        except CryptError:  # it is cut short, or its head is damaged: nothing of it can be decrypted
+            pass
+        yield from ledger.salvage(reader, index.members(row.number), index.object, kind)
+
+    def _reader(self, row: VolumeRow, data: bytearray) -> DecryptingReader:
+        return DecryptingReader(InMemory(data), self.bundle.identities, head_sha256=row.head_sha256, size=row.size)
 
     def _open_volume(self, index: Index, row: VolumeRow, data: bytearray, ledger: ObjectLedger) -> Iterator[Verdict]:
-        reader = DecryptingReader(InMemory(data), self.bundle.identities, head_sha256=row.head_sha256, size=row.size)
+        reader = self._reader(row, data)
         if reader.payload_size != row.payload_size:
             raise BundleError(_("Its payload has another size than the index says."))
         hashing = _Hashing(reader)
@@ -164,16 +178,20 @@ class DeepCheck:
         except CryptError as error:
             yield altered(subject, error.message, code=SIGNATURE_FAILED)
 
-    def _fetch(self, path: str, sha256: bytes) -> bytearray:
+    def _fetch(self, path: str, sha256: bytes) -> tuple[bytearray, Verdict | None]:
+        """Return a file as far as the store gives it, and what is wrong with it."""
         data = bytearray()
-        for chunk in self.bundle.folder.chunks(path):
-            if self._stopping.is_set():
-                break  # nobody waits for the rest
-            data += chunk
-            self.progress.advance(len(chunk))
-        if hashlib.sha256(data).digest() != sha256:
-            raise BundleError(_("Its bytes have another SHA-256 than was signed. Restore it from a second copy."))
-        return data
+
+        def fetch() -> None:
+            for chunk in self.bundle.folder.chunks(path):
+                if self._stopping.is_set():
+                    break  # nobody waits for the rest
+                data.extend(chunk)
+                self.progress.advance(len(chunk))
+            if hashlib.sha256(data).digest() != sha256:
+                raise BundleError(_("Its bytes have another SHA-256 than was signed. Restore it from a second copy."))
+
+        return data, judged(self._subject(path), fetch)
 
     def _subject(self, path: str) -> str:
         return f"{self.bundle.bundle_id}/{path}"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from repatria.errors import worst
+from repatria.i18n import _
 from repatria.model import Finding, FindingKind
 
 SIGNATURE_FAILED = 6
@@ -15,6 +16,10 @@ class Verdict:
 
     finding: Finding
     code: int
+    object: int | None = None
+    """The number of the object that was looked at; None if it was a file, or what files say."""
+    volumes: frozenset[int] = frozenset()
+    """Of an object: the volumes whose damage costs it; none if it is wrong although its volumes are as signed."""
 
     @property
     def subject(self) -> str:
@@ -47,6 +52,14 @@ def unexpected(subject: str, detail: str) -> Verdict:
 def unverifiable(subject: str, detail: str, *, code: int | None = None) -> Verdict:
     """Return the verdict that something could not be judged."""
     return verdict(FindingKind.UNVERIFIABLE, subject, detail, code=code)
+
+
+def of_object(
+    kind: FindingKind, number: int, detail: str, *, path: str, volumes: frozenset[int] = frozenset()
+) -> Verdict:
+    """Return the verdict on an object; `volumes` are those whose damage costs it."""
+    finding = Finding(kind, _("object {number}").format(number=number), detail, path)
+    return Verdict(finding, kind.exit_code, number, volumes)
 
 
 @dataclass(slots=True)
