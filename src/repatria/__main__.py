@@ -7,6 +7,9 @@ import time
 from contextlib import suppress
 
 from repatria import i18n
+from repatria.cli.termination import Terminated, heed_termination, ignore_termination, tell
+from repatria.errors import InterruptedByUserError
+from repatria.i18n import _
 from repatria.memory import collect_seldom
 
 SECONDS_TO_EXIT = 10.0
@@ -56,13 +59,22 @@ def main() -> None:
     """Run one command and exit with its code."""
     collect_seldom()
     _fill_standard_streams()
-    i18n.use(_language_of_arguments(sys.argv[1:]) or os.environ.get("REPATRIA_LANG"))
-    from repatria.cli.app import run_app
-
+    arguments = sys.argv[1:]
     try:
-        code = run_app(sys.argv[1:])
+        heed_termination(arguments)
+        i18n.use(_language_of_arguments(arguments) or os.environ.get("REPATRIA_LANG"))
+        from repatria.cli.app import run_app
+
+        code = run_app(arguments)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Terminated as ended:
+        code = tell(ended.error(), arguments)
+    except KeyboardInterrupt:
+        code = tell(
+            InterruptedByUserError(_("Interrupted. Nothing is lost; run the same command again to go on.")), arguments
+        )
+    ignore_termination()
     _exit_in_time(code)
 
 

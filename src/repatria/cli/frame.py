@@ -16,6 +16,7 @@ from repatria import __version__
 from repatria.cli.completion import completed
 from repatria.cli.output import LOG, Output, let_stdout_go
 from repatria.cli.spoken import SpokenCommand
+from repatria.cli.termination import Terminated
 from repatria.errors import InternalError, InterruptedByUserError, RepatriaError, worst
 from repatria.i18n import _
 from repatria.reasons import reason_of
@@ -92,6 +93,9 @@ def run(output: Output, body: Callable[[], int | None], log_file: Path | None = 
         LOG.error("%s", error.message if error.public else type(error).__name__)
         output.error(error)
         code = error.code
+    except Terminated as ended:
+        output.error(ended.error())
+        code = 8
     except KeyboardInterrupt:
         output.error(InterruptedByUserError(_("Interrupted. What was done is kept; run the same command to go on.")))
         code = 130

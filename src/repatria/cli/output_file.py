@@ -8,14 +8,10 @@ import errno
 import io
 import os
 import secrets
-import signal
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from repatria.errors import FullError, RefusedError, RepatriaError, UsageError
 from repatria.i18n import _
@@ -116,39 +112,9 @@ def _take_place(file: io.FileIO, target: Path) -> None:
 
 @contextmanager
 def _removed_on_failure(aside: Path) -> Iterator[None]:
-    """Remove `aside` if the block ends badly, be it by SIGTERM or SIGHUP."""
-    with _signals_unwind():
-        try:
-            yield
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-
-
-class _Ended(BaseException):
-    """A signal that ends the process, on its way up the stack."""
-
-
-@contextmanager
-def _signals_unwind() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the block, which cleans up, before they end the process."""
-    heard: list[int] = []
-
-    def hear(number: int, _frame: FrameType | None) -> NoReturn:
-        for each in ours:
-            signal.signal(each, signal.SIG_IGN)
-        heard.append(number)
-        raise _Ended
-
-    is_main = threading.current_thread() is threading.main_thread()
-    both = (signal.SIGTERM, signal.SIGHUP)
-    ours = [number for number in both if is_main and signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, hear)
+    """Remove `aside` if the block ends badly, be it by a signal: all of them unwind it (`cli.termination`)."""
     try:
         yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-        for signal_heard in heard:
-            os.kill(os.getpid(), signal_heard)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repatria.cli.output import Output
+from repatria.cli.termination import Terminated
 from repatria.errors import RepatriaError
 from repatria.i18n import _
 
@@ -122,6 +123,9 @@ def _logged(
         yield facts
     except RepatriaError as error:
         facts["code"] = error.code
+        raise
+    except Terminated:
+        facts["code"] = 8
         raise
     except KeyboardInterrupt:
         facts["code"] = 130
