@@ -1,12 +1,13 @@
 """When a dataset with damaged files is called whole all the same, and what is said where it is not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from repatria.cli.damage import Damage
 from repatria.model import FindingKind
-from repatria.verify.report import BundleResult, verdict
+from repatria.verify.report import BundleResult, Verdict, of_object, verdict
 from repatria.work.repairing import Repaired
 
 WHOLE = "d as it stands is whole all the same"
@@ -34,7 +35,7 @@ def test_damage_before_a_bundle_that_holds_all_again_costs_nothing_that_stands()
     told = damage(BASE, AGAIN, bundle("3"))
     assert WHOLE in told.advice()
     assert "earlier bundles alone: keep them" in told.advice()
-    assert told.facts() == {"damaged": 1, "damaged_bundle": "", "not_copied": 0}
+    assert told.facts() == {"damaged": 1, "damaged_objects": 0, "damaged_bundle": "", "not_copied": 0}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,55 @@ def test_a_repair_does_not_make_whole_what_it_did_not_cover(results: Sequence[Bu
     told = damage(*results, repaired=SENT, beside=beside)
     assert WHOLE not in told.advice()
     assert KEEP in told.advice()
+
+
+def lost(number: int, *volumes: int, kind: str = "altered") -> Verdict:
+    return of_object(FindingKind(kind), number, "", path=f"{number}", volumes=frozenset(volumes))
+
+
+def with_objects(result: BundleResult, *objects: Verdict) -> BundleResult:
+    return replace(result, verdicts=[*result.verdicts, *objects])
+
+
+def test_objects_that_only_a_repaired_volume_costs_do_not_keep_the_dataset_from_being_whole() -> None:
+    told = damage(with_objects(ROTTEN, lost(1, 1), lost(2, 1)), bundle("2"), repaired=SENT)
+    assert WHOLE in told.advice()
+    assert (told.facts()["damaged"], told.facts()["damaged_objects"]) == (1, 2)
+    assert replace(told, deep=True).advice().startswith("Every object that stands was decrypted and compared.")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(with_objects(ROTTEN, lost(1)), bundle("2"), id="its volumes are as signed"),
+        pytest.param(with_objects(ROTTEN, lost(1, 1, 2)), bundle("2"), id="another volume costs it, too"),
+        pytest.param(with_objects(ROTTEN, lost(1, 1, kind="unverifiable")), bundle("2"), id="it could not be read"),
+        pytest.param(ROTTEN, with_objects(bundle("2"), lost(9)), id="it lies in a later bundle"),
+    ],
+)
+def test_an_object_that_something_else_costs_does(first: BundleResult, second: BundleResult) -> None:
+    told = damage(first, second, repaired=SENT).advice()
+    assert WHOLE not in told
+    assert "1 more finding, named above, is not of that damage" in told
+    assert "--repair" not in told, "all that a repair can send was sent"
+
+
+def test_objects_before_a_bundle_that_holds_all_again_cost_nothing_that_stands() -> None:
+    assert WHOLE in damage(with_objects(BASE, lost(1)), AGAIN).advice()
+    assert WHOLE not in damage(BASE, with_objects(AGAIN, lost(1))).advice()
+
+
+@pytest.mark.parametrize(
+    ("results", "lacking"),
+    [
+        pytest.param([ROTTEN, bundle("2", read=2)], "not every file was read. Verify without --sample", id="a sample"),
+        pytest.param([ROTTEN], "2, into which that was sent, is not among what was verified", id="a part"),
+    ],
+)
+def test_what_keeps_it_from_being_called_whole_is_said(results: Sequence[BundleResult], lacking: str) -> None:
+    told = damage(*results, repaired=SENT).advice()
+    assert "What still stands of 1 was sent again" in told
+    assert lacking in told
 
 
 def test_of_damaged_files_what_may_bring_them_back_is_named() -> None:

@@ -152,6 +152,10 @@ def test_of_an_object_in_parts_every_volume_that_costs_it_is_named(maker: Datase
     assert {number: each.volumes for number, each in objects.items()} == {12: {1, 2}}
     assert objects[12].finding.detail == "Damage touches its bytes, in volume 1, 2."
     assert result.objects_read == 11
+    volume(maker, tmp_path, 2).unlink()
+    finding = verified(maker)[0][12].finding
+    assert finding.kind == "missing"
+    assert finding.detail == "A volume that holds bytes of it is not there: 2. Damage touches its bytes, in volume 1."
 
 
 def test_a_part_that_was_read_from_a_damaged_volume_counts_with_the_others(maker: DatasetMaker, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from repatria.i18n import _, ngettext
 from repatria.model import FindingKind
 
 if TYPE_CHECKING:
-    from repatria.verify.report import BundleResult
+    from repatria.verify.report import BundleResult, Verdict
     from repatria.work.repairing import Repaired
 
 
@@ -23,16 +23,15 @@ class Damage:
     """How many findings there are in all, of whatever kind."""
     repaired: "Mapping[str, Repaired]"
     """What was sent again from here, by damaged bundle."""
+    deep: bool = False
+    """Whether every object of the files that were read was decrypted and compared."""
     elsewhere: bool = False
     """Whether this is a second copy, not the target: then no copy brings its files back."""
 
     @property
     def files(self) -> dict[str, list[str]]:
-        """What is altered or missing, by bundle; only bundles of which something is."""
-        kinds = (FindingKind.ALTERED, FindingKind.MISSING)
-        found = {
-            each.bundle_id: [one.subject for one in each.verdicts if one.finding.kind in kinds] for each in self.results
-        }
+        """What is altered or missing, objects apart, by bundle; only bundles of which something is."""
+        found = {each.bundle_id: [one.subject for one in _damaged(each) if one.object is None] for each in self.results}
         return {bundle: subjects for bundle, subjects in found.items() if subjects}
 
     @property
@@ -50,6 +49,7 @@ class Damage:
         """Return what the audit log keeps of the damage: what `status` advises comes from there."""
         return {
             "damaged": sum(map(len, self.files.values())),
+            "damaged_objects": sum(one.object is not None for each in self.results for one in _damaged(each)),
             "damaged_bundle": self.to_repair,
             "not_copied": self._not_copied,
         }
@@ -72,6 +72,8 @@ class Damage:
             for bundle, subjects in self.needed.items()
             if self._is_covered(bundle, subjects)
         ]
+        if self._is_sent_again():
+            told += self._lacking()
         if self._not_copied:
             told.append(
                 ngettext(
@@ -131,16 +133,12 @@ class Damage:
         for bundle, subjects in self.needed.items():
             yield from _paths(bundle, subjects)
 
-    def _tells_no_object(self, bundle: str, subjects: Sequence[str]) -> bool:
-        """Return whether no object was found wrong that may lie elsewhere than in what was sent again."""
-        return self.repaired[bundle].volumes is None or len(_paths(bundle, subjects)) == len(subjects)
-
     def _is_left_behind(self) -> bool:
         """Return whether every damaged bundle comes before one that holds all again, and all is right from there on."""
         return (
             bool(self.files)
-            and not self.needed
-            and sum(map(len, self.files.values())) == self.findings
+            and not any(map(_damaged, self._standing))
+            and sum(len(_damaged(each)) for each in self.results) == self.findings
             and all(each.files_read >= each.files for each in self._standing)
         )
 
@@ -153,22 +151,47 @@ class Damage:
         ).format(dataset=self.dataset, bundle=self._standing[0].bundle_id)
 
     def _is_made_good(self) -> bool:
-        """Return whether nothing else is wrong, every file was read, and all that was sent again is among it."""
-        damaged = self.needed
+        """Return whether all that was damaged was sent again, and nothing keeps the dataset from being whole."""
+        return self._is_sent_again() and not any(self._lacking())
+
+    def _is_sent_again(self) -> bool:
+        """Return whether all that damaged volumes cost was sent again, and nothing else of the payload is damaged."""
+        return bool(self.needed) and not self.to_repair and all(map(layout.VOLUME.match, self._needed_paths()))
+
+    def _lacking(self) -> Iterator[str]:
+        """Yield what keeps the dataset from being called whole although all that was damaged was sent again."""
         seen = {each.bundle_id for each in self.results}
-        return (
-            bool(damaged)
-            and not self.to_repair
-            and all(map(layout.VOLUME.match, self._needed_paths()))
-            and all(self._tells_no_object(bundle, subjects) for bundle, subjects in damaged.items())
-            and all(self.repaired[bundle].into <= seen for bundle in damaged)
-            and sum(map(len, self.files.values())) == self.findings
-            and all(each.files_read >= each.files for each in self.results)
-        )
+        unseen = sorted({into for bundle in self.needed for into in self.repaired[bundle].into} - seen)
+        if unseen:
+            yield _(
+                "Of the dataset as it stands this tells nothing: {bundles}, into which that was sent, is not among what"
+                " was verified. Verify the whole dataset: repatria verify {dataset}"
+            ).format(bundles=", ".join(unseen), dataset=self.dataset)
+        elif any(each.files_read < each.files for each in self.results):
+            yield _(
+                "Of the dataset as it stands this tells nothing: not every file was read. Verify without --sample:"
+                " repatria verify {dataset}"
+            ).format(dataset=self.dataset)
+        others = self.findings - sum(map(self._explained, self.results))
+        if others:
+            yield ngettext(
+                "{count} more finding, named above, is not of that damage, and keeps the dataset from being whole.",
+                "{count} more findings, named above, are not of that damage, and keep the dataset from being whole.",
+                others,
+            ).format(count=others)
+
+    def _explained(self, result: "BundleResult") -> int:
+        """Return how many findings on a bundle are damaged files, or objects that these cost."""
+        damaged = _damaged(result)
+        if result not in self._standing:
+            return len(damaged)
+        paths = _paths(result.bundle_id, [each.subject for each in damaged])
+        volumes = {int(match[1]) for path in paths if (match := layout.VOLUME.match(path))}
+        return len(paths) + sum(bool(each.volumes) and each.volumes <= volumes for each in damaged)
 
     def _made_good(self) -> str:
         damaged = self.needed
-        return _(
+        told = _(
             "{dataset} as it stands is whole all the same: what the source still had of {bundle} was sent again on"
             " {time}, later bundles hold it, every file of them intact, and `repatria restore {dataset}` takes it from"
             " there. What had changed or gone at the source by then lay in the damaged files alone: bring them back"
@@ -180,6 +203,13 @@ class Damage:
             time=max(self.repaired[bundle].time for bundle in damaged),
             latest=self.results[-1].bundle_id,
         )
+        return f"{_('Every object that stands was decrypted and compared.')} {told}" if self.deep else told
+
+
+def _damaged(result: "BundleResult") -> "list[Verdict]":
+    """Return the verdicts on what is altered or missing of a bundle, objects included."""
+    kinds = (FindingKind.ALTERED, FindingKind.MISSING)
+    return [each for each in result.verdicts if each.finding.kind in kinds]
 
 
 def _paths(bundle: str, subjects: Sequence[str]) -> list[str]:

@@ -125,6 +125,7 @@ def _fields(standing: "DatasetStanding") -> dict[str, object]:
         },
         "verified": standing.verified,
         "damaged": standing.runs.damaged,
+        "damaged_objects": standing.runs.damaged_objects,
         "lost": standing.is_lost,
         "last_run": standing.runs.last and {"time": standing.runs.last.time, "code": standing.runs.last.code},
         "holder": holder and {"user": holder.user, "host": holder.host, "pid": holder.pid, "since": holder.since},
@@ -148,15 +149,30 @@ def _work(standing: "DatasetStanding") -> str:
 
 def _health(standing: "DatasetStanding") -> str:
     runs = standing.runs
-    if runs.damaged:
-        damaged = ngettext("{count} file damaged", "{count} files damaged", runs.damaged).format(count=runs.damaged)
-        again = _("what the source still had was sent again")
-        if runs.not_copied:
-            again = ngettext(
-                "sent again but for {count} object", "sent again but for {count} objects", runs.not_copied
-            ).format(count=runs.not_copied)
-        return damaged if runs.damaged_bundle and runs.damaged_bundle not in runs.mended else f"{damaged}, {again}"
-    return _("verified on {date}").format(date=standing.verified[:10]) if standing.verified else ""
+    if not runs.is_damaged:
+        return _("verified on {date}").format(date=standing.verified[:10]) if standing.verified else ""
+    damaged = [
+        counted.format(count=count)
+        for count, counted in (
+            (runs.damaged, ngettext("{count} file damaged", "{count} files damaged", runs.damaged)),
+            (
+                runs.damaged_objects,
+                ngettext("{count} object damaged", "{count} objects damaged", runs.damaged_objects),
+            ),
+        )
+        if count
+    ]
+    if runs.damaged and (not runs.damaged_bundle or runs.damaged_bundle in runs.mended):
+        damaged.append(_sent_again(runs.not_copied))
+    return ", ".join(damaged)
+
+
+def _sent_again(not_copied: int) -> str:
+    if not not_copied:
+        return _("what the source still had was sent again")
+    return ngettext("sent again but for {count} object", "sent again but for {count} objects", not_copied).format(
+        count=not_copied
+    )
 
 
 def _failed(standing: "DatasetStanding") -> str:
@@ -264,14 +280,22 @@ def _sentence(found: "Sequence[DatasetStanding]") -> str:
                 lost,
             ).format(count=lost)
         )
-    return ", ".join(parts) + ". " + _safety(sum(each.runs.damaged for each in found))
+    return ", ".join(parts) + ". " + _safety(found)
 
 
-def _safety(damaged: int) -> str:
-    if not damaged:
-        return _("Nothing is lost.")
-    return ngettext(
-        "The last verification found {count} damaged file at the target.",
-        "The last verification found {count} damaged files at the target.",
-        damaged,
-    ).format(count=damaged)
+def _safety(found: "Sequence[DatasetStanding]") -> str:
+    files = sum(each.runs.damaged for each in found)
+    objects = sum(each.runs.damaged_objects for each in found)
+    if files:
+        return ngettext(
+            "The last verification found {count} damaged file at the target.",
+            "The last verification found {count} damaged files at the target.",
+            files,
+        ).format(count=files)
+    if objects:
+        return ngettext(
+            "The last verification found {count} damaged object at the target.",
+            "The last verification found {count} damaged objects at the target.",
+            objects,
+        ).format(count=objects)
+    return _("Nothing is lost.")

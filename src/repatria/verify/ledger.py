@@ -32,12 +32,8 @@ class _Met:
     in_order: bool = True
 
 
-@dataclass(slots=True)
-class _Lost:
-    """What volumes cost an object, and in which way the first of them is damaged."""
-
-    kind: FindingKind
-    volumes: set[int] = field(default_factory=set)
+_Lost = dict[FindingKind, set[int]]
+"""Which volumes cost an object, by what is wrong with them."""
 
 
 class ObjectLedger:
@@ -82,7 +78,7 @@ class ObjectLedger:
                 self._lose(member, kind)
 
     def _lose(self, member: MemberRow, kind: FindingKind) -> None:
-        self._lost.setdefault(member.object, _Lost(kind)).volumes.add(member.volume)
+        self._lost.setdefault(member.object, {}).setdefault(kind, set()).add(member.volume)
 
     def _take_member(
         self, header: tar.Header | None, member: MemberRow, data: Iterator[bytes], row_of: RowOf
@@ -158,13 +154,14 @@ def _bytes_of(payload: ByteRanges | None, member: MemberRow) -> Iterator[bytes]:
 
 def _lost_verdict(row: ObjectRow, lost: _Lost) -> Verdict:
     details = {
-        FindingKind.ALTERED: _("Damage touches its bytes, in volume {volumes}."),
         FindingKind.MISSING: _("A volume that holds bytes of it is not there: {volumes}."),
+        FindingKind.ALTERED: _("Damage touches its bytes, in volume {volumes}."),
         FindingKind.UNVERIFIABLE: _("The store refuses to give a volume that holds bytes of it: {volumes}."),
     }
-    volumes = ", ".join(map(str, sorted(lost.volumes)))
-    detail = details[lost.kind].format(volumes=volumes)
-    return of_object(lost.kind, row.number, detail, path=row.path, volumes=frozenset(lost.volumes))
+    kinds = [kind for kind in details if kind in lost]
+    told = (details[kind].format(volumes=", ".join(map(str, sorted(lost[kind])))) for kind in kinds)
+    volumes = frozenset[int]().union(*lost.values())
+    return of_object(kinds[0], row.number, " ".join(told), path=row.path, volumes=volumes)
 
 
 def _is_named(row: ObjectRow, name: str, header: tar.Header) -> bool:

@@ -52,6 +52,8 @@ class LastRuns:
     """When it was last verified and found intact: RFC 3339, UTC."""
     damaged: int = 0
     """Files that the last verification found altered or missing."""
+    damaged_objects: int = 0
+    """Objects that it found so, if it was deep."""
     damaged_bundle: str | None = None
     """The first bundle in which such files lie whose objects were not sent again."""
     not_copied: int = 0
@@ -60,6 +62,11 @@ class LastRuns:
     """What was sent again, from here, of damaged bundles."""
     mended: frozenset[str] = frozenset()
     """Of these bundles, those of which something was sent again since the last verification."""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the last verification found something altered or missing."""
+        return bool(self.damaged or self.damaged_objects)
 
 
 _LEAVE_A_JOURNAL = {0, 1}
@@ -110,11 +117,17 @@ def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
 
     So does one of a part, such as a sample: that it met no damage says nothing of what was met before.
     """
-    if fields.get("part") and known.damaged:
+    if fields.get("part") and known.is_damaged:
         return known
     if fields["code"] == 0:
         return replace(
-            known, verified=str(fields["time"]), damaged=0, damaged_bundle=None, not_copied=0, mended=frozenset()
+            known,
+            verified=str(fields["time"]),
+            damaged=0,
+            damaged_objects=0,
+            damaged_bundle=None,
+            not_copied=0,
+            mended=frozenset(),
         )
     if "damaged" not in fields:
         return replace(known, verified=None)
@@ -123,6 +136,7 @@ def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
         known,
         verified=None,
         damaged=int(fields["damaged"]),
+        damaged_objects=int(fields.get("damaged_objects", 0)),
         damaged_bundle=str(bundle) if bundle else None,
         not_copied=int(fields.get("not_copied", 0)),
         mended=frozenset(),
