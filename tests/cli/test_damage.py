@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from repatria.cli.damage import Damage
+from repatria.cli.damage import Damage, mending_command
 from repatria.model import FindingKind
 from repatria.verify.report import BundleResult, Verdict, of_object, verdict
+from repatria.work.overview import LastRuns
 from repatria.work.repairing import Repaired
 
 WHOLE = "d as it stands is whole all the same"
@@ -35,7 +36,13 @@ def test_damage_before_a_bundle_that_holds_all_again_costs_nothing_that_stands()
     told = damage(BASE, AGAIN, bundle("3"))
     assert WHOLE in told.advice()
     assert "earlier bundles alone: keep them" in told.advice()
-    assert told.facts() == {"damaged": 1, "damaged_objects": 0, "damaged_bundle": "", "not_copied": 0}
+    assert told.facts() == {
+        "damaged": 1,
+        "damaged_objects": 0,
+        "damaged_bundle": "",
+        "damaged_index": 0,
+        "not_copied": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -142,3 +149,22 @@ def test_what_keeps_it_from_being_called_whole_is_said(results: Sequence[BundleR
 def test_of_damaged_files_what_may_bring_them_back_is_named() -> None:
     assert damage(ROTTEN).advice().endswith("repatria copy d --repair d@1")
     assert "repatria adopt d --anew" in damage(BASE).advice()
+
+
+FOUND = LastRuns(made_by="copy", damaged=1, damaged_bundle="1")
+
+
+@pytest.mark.parametrize(
+    ("runs", "command"),
+    [
+        (FOUND, "repatria copy d --repair d@1"),
+        (replace(FOUND, mended=frozenset({"1"})), "repatria verify d"),
+        (replace(FOUND, damaged_index=True), "repatria verify d"),
+        (replace(FOUND, made_by="ocr"), "repatria verify d"),
+        (replace(FOUND, damaged_bundle=None, not_copied=1), "repatria copy d"),
+        (replace(FOUND, damaged_bundle=None), None),
+        (replace(FOUND, damaged=0, damaged_bundle=None, damaged_objects=1), "repatria verify d"),
+    ],
+)
+def test_what_was_found_damaged_is_mended_by_the_command_that_can(runs: LastRuns, command: str | None) -> None:
+    assert mending_command("d", runs) == command

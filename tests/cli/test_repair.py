@@ -337,3 +337,36 @@ def test_damage_of_another_copy_is_none_of_the_dataset(site: Path, capsys: pytes
     assert "Do not erase" in said
     assert code("status") == 0
     assert "damaged" not in capsys.readouterr().out
+
+
+def test_a_copy_warns_of_damage_that_was_found_before(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def warned(*options: str) -> str:
+        capsys.readouterr()
+        assert code("copy", "d.toml", *options) == 0, "of what it copied itself, all is well"
+        return capsys.readouterr().err
+
+    first = next(iter(site.glob("vault/d/2*"))).name
+    assert "verification" not in warned()
+    rot(volume(site, 2))
+    assert "verification" not in warned(), "nobody has looked yet"
+    assert code("verify", "d", "-q") == 1
+    assert (
+        "Warning: The last verification found 1 damaged file at the target. This sends again what the source still has"
+        f" of it: repatria copy d --repair d@{first}"
+    ) in warned()
+    assert '"type": "warning"' in warned("--json")
+    assert "This tells how the dataset stands now: repatria verify d" in warned("--repair", f"d@{first}", "-i", "key")
+    assert code("verify", "d", "-q") == 1
+    assert "verification" not in warned(), "all that the source still had was sent again, and that was verified"
+
+
+def test_a_copy_after_an_index_was_found_damaged_asks_for_a_verification_that_tells_what_to_do(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rot(next(site.glob("vault/d/*/data/index-0001.db.age")))
+    assert code("verify", "d", "-q") == 1
+    capsys.readouterr()
+    assert code("copy", "d.toml") == 0
+    said = capsys.readouterr().err
+    assert "--repair" not in said
+    assert "This tells how the dataset stands now: repatria verify d" in said

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from repatria.cli.copy_report import show_result
+from repatria.cli.copy_report import show_result, tell_damage
 from repatria.cli.endings import LastWords, ending_soon
 from repatria.cli.frame import command
 from repatria.cli.output import Output
@@ -73,6 +73,7 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         from repatria.cli.context import current_settings, find_manifest
         from repatria.migrate.pacing import Wishes, until_clock
+        from repatria.work.state import StateFolder
 
         settings = current_settings()
         described = find_manifest(manifest, settings)
@@ -91,6 +92,7 @@ def register(app: typer.Typer) -> None:
             if mending.found:
                 facts.update(repaired=mending.found, repaired_volumes=mending.volumes)
             facts["code"] = code = worst(found.kind.exit_code for found in findings)
+        tell_damage(out, StateFolder(settings.state), described.id)
         return code
 
 

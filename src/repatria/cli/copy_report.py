@@ -1,8 +1,9 @@
-"""What `copy` says at its end: what is home, what is not, and where it lies."""
+"""What `copy` says at its end: what is home, what is not, where it lies, and what an earlier look found damaged."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from repatria.cli.damage import bundle_to_repair, found_damaged, mending_command
 from repatria.cli.output import FINDING_WORDS, Output
 from repatria.cli.quantity import number_text, quantity_text, size_text
 from repatria.i18n import _, ngettext
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from repatria.migrate.copy import CopyResult
     from repatria.model import Finding, FindingKind
+    from repatria.work.state import StateFolder
 
 
 def show_result(out: Output, dataset: str, result: "CopyResult", latest_uri: str | None) -> None:
@@ -37,6 +39,25 @@ def show_result(out: Output, dataset: str, result: "CopyResult", latest_uri: str
     if uri is not None:
         out.text(uri)
     out.summary(bundle=uri, next=f"repatria verify {dataset}" if uri else None)
+
+
+def tell_damage(out: Output, state: "StateFolder", dataset: str) -> None:
+    """Warn of what the last verification found damaged at the target, once the audit log has this copy's end.
+
+    A copy that went well says nothing of what older bundles became.
+    """
+    from repatria.work.overview import LastRuns, last_runs
+
+    runs = last_runs(state).get(dataset, LastRuns())
+    mending = mending_command(dataset, runs)
+    if not runs.is_damaged or mending is None:
+        return
+    if bundle_to_repair(runs):
+        what = _("This sends again what the source still has of it: {command}").format(command=mending)
+    else:
+        what = _("This tells how the dataset stands now: {command}").format(command=f"repatria verify {dataset}")
+    found = found_damaged(runs.damaged, runs.damaged_objects)
+    out.warn(f"{found} {what}")
 
 
 def _show_findings(out: Output, dataset: str, findings: "Sequence[Finding]") -> None:

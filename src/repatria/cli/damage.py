@@ -10,6 +10,7 @@ from repatria.model import FindingKind
 
 if TYPE_CHECKING:
     from repatria.verify.report import BundleResult, Verdict
+    from repatria.work.overview import LastRuns
     from repatria.work.repairing import Repaired
 
 
@@ -51,6 +52,7 @@ class Damage:
             "damaged": sum(map(len, self.files.values())),
             "damaged_objects": sum(one.object is not None for each in self.results for one in _damaged(each)),
             "damaged_bundle": self.to_repair,
+            "damaged_index": int(self._stops_reading()),
             "not_copied": self._not_copied,
         }
 
@@ -215,3 +217,42 @@ def _damaged(result: "BundleResult") -> "list[Verdict]":
 def _paths(bundle: str, subjects: Sequence[str]) -> list[str]:
     """Return the files among what is damaged, by path within the bundle; the rest are objects (`--deep`)."""
     return [subject.removeprefix(f"{bundle}/") for subject in subjects if subject.startswith(f"{bundle}/")]
+
+
+def found_damaged(files: int, objects: int) -> str:
+    """Return the sentence on what the last verification found damaged; empty if that is nothing."""
+    if files:
+        return ngettext(
+            "The last verification found {count} damaged file at the target.",
+            "The last verification found {count} damaged files at the target.",
+            files,
+        ).format(count=files)
+    if objects:
+        return ngettext(
+            "The last verification found {count} damaged object at the target.",
+            "The last verification found {count} damaged objects at the target.",
+            objects,
+        ).format(count=objects)
+    return ""
+
+
+def bundle_to_repair(runs: "LastRuns") -> str:
+    """Return the bundle of which a repair, not done yet, sends again what is damaged; empty if there is none."""
+    bundle = runs.damaged_bundle or ""
+    cannot_be_repaired = bundle in runs.mended or runs.damaged_index or runs.made_by == "ocr"
+    return "" if cannot_be_repaired else bundle
+
+
+def mending_command(dataset: str, runs: "LastRuns") -> str | None:
+    """Return what to run next on a dataset that was not found intact; None if nothing is left to do from here.
+
+    Where a repair does not mend it, or was done since, that is a verification: it tells what to do.
+    """
+    bundle = bundle_to_repair(runs)
+    if bundle:
+        return f"repatria copy {dataset} --repair {dataset}@{bundle}"
+    if runs.damaged and not runs.damaged_bundle and runs.not_copied:
+        return f"repatria copy {dataset}"
+    if runs.damaged and not runs.damaged_bundle and not runs.mended:
+        return None  # all that the source still had was sent again
+    return f"repatria verify {dataset}"

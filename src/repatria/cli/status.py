@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from repatria.cli.damage import found_damaged, mending_command
 from repatria.cli.frame import command
 from repatria.cli.output import Column, Output
 from repatria.i18n import _, ngettext
@@ -216,23 +217,10 @@ def _next(standing: "DatasetStanding") -> str | None:
     if standing.holder is not None:
         return "repatria status --follow"
     if standing.bundle is not None and standing.unfinished is None and standing.failed is None:
-        return None if standing.verified else _verify_or_repair(standing)
+        return None if standing.verified else mending_command(standing.dataset, standing.runs)
     if standing.is_lost:
         return f"repatria adopt {standing.dataset}"
     return _command_again(standing)
-
-
-def _verify_or_repair(standing: "DatasetStanding") -> str | None:
-    """Return what to do with a finished bundle that was not found intact."""
-    name, runs = standing.dataset, standing.runs
-    bundle = runs.damaged_bundle
-    if runs.damaged and not bundle and runs.not_copied:
-        return f"repatria copy {name}"
-    if runs.damaged and not bundle and not runs.mended:
-        return None  # all that the source still had was sent again
-    if not bundle or bundle in runs.mended or runs.made_by == "ocr":
-        return f"repatria verify {name}"
-    return f"repatria copy {name} --repair {name}@{bundle}"
 
 
 def _command_again(standing: "DatasetStanding") -> str:
@@ -284,18 +272,5 @@ def _sentence(found: "Sequence[DatasetStanding]") -> str:
 
 
 def _safety(found: "Sequence[DatasetStanding]") -> str:
-    files = sum(each.runs.damaged for each in found)
-    objects = sum(each.runs.damaged_objects for each in found)
-    if files:
-        return ngettext(
-            "The last verification found {count} damaged file at the target.",
-            "The last verification found {count} damaged files at the target.",
-            files,
-        ).format(count=files)
-    if objects:
-        return ngettext(
-            "The last verification found {count} damaged object at the target.",
-            "The last verification found {count} damaged objects at the target.",
-            objects,
-        ).format(count=objects)
-    return _("Nothing is lost.")
+    damaged = found_damaged(sum(each.runs.damaged for each in found), sum(each.runs.damaged_objects for each in found))
+    return damaged or _("Nothing is lost.")

@@ -56,6 +56,8 @@ class LastRuns:
     """Objects that it found so, if it was deep."""
     damaged_bundle: str | None = None
     """The first bundle in which such files lie whose objects were not sent again."""
+    damaged_index: bool = False
+    """Whether one of them is an index without which what stands cannot be read: no repair makes that good."""
     not_copied: int = 0
     """Objects lacking in what was sent again whole in place of damaged bundles."""
     repaired: Mapping[str, Repaired] = field(default_factory=dict)
@@ -126,6 +128,7 @@ def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
             damaged=0,
             damaged_objects=0,
             damaged_bundle=None,
+            damaged_index=False,
             not_copied=0,
             mended=frozenset(),
         )
@@ -138,6 +141,7 @@ def _after_verification(known: LastRuns, fields: Mapping[str, Any]) -> LastRuns:
         damaged=int(fields["damaged"]),
         damaged_objects=int(fields.get("damaged_objects", 0)),
         damaged_bundle=str(bundle) if bundle else None,
+        damaged_index=bool(fields.get("damaged_index")),
         not_copied=int(fields.get("not_copied", 0)),
         mended=frozenset(),
     )
