@@ -131,7 +131,6 @@ def environment(here: Path, language: str) -> dict[str, str]:
         "LANG": {"en": "C.UTF-8", "fr": "fr_SN.UTF-8"}[language],
         "PYTHONUTF8": "1",
         "TZ": "UTC",
-        "COLUMNS": "80",
         "REPATRIA_STATE": str(here / "state"),
         "TRANSCRIPTS": str(FOLDER),
     }

@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 BUNDLE = "20261122T060359Z-ptct33"
@@ -63,6 +63,19 @@ def test_a_piped_table_has_a_line_for_each_row_as_long_as_it_is_not_too_wide() -
         "Bundle                   Work                                                    Next",
         f"{BUNDLE}  interrupted, 12 volumes safe at the target (768.0 MiB)  repatria copy d",
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "widest"),
+    [("72", 72), ("200", 200), ("", 120), ("0", 120), ("7", 120), ("wide", 120)],
+)
+def test_a_piped_table_is_as_wide_as_columns_says_if_it_says_something(
+    monkeypatch: pytest.MonkeyPatch, told: str, widest: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", told)
+    columns = [Column("a", "Bundle"), Column("b", "Work", wraps=True)]
+    lines = piped(columns, (BUNDLE, "one word after the other " * 20))
+    assert widest - len("other ") <= max(map(len, lines)) <= widest
 
 
 def test_sentences_alone_are_broken_in_a_piped_table() -> None:

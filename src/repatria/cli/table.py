@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from repatria.cli.terminal import columns as columns_of
+from repatria.cli.terminal import columns_wished_for
 
 if TYPE_CHECKING:
     from repatria.cli.output import Column
@@ -14,7 +15,8 @@ BETWEEN = 2
 """Spaces between two columns of a table."""
 UNBOUNDED = 4096
 WIDEST_PIPED = 120
-"""Columns of a table that no terminal shows, if its sentences can be broken to that: a mail, a pager, a report."""
+"""Columns of a table that no terminal shows, if its sentences can be broken to that: a mail, a pager, a report.
+COLUMNS says another number."""
 NARROWEST_SENTENCE = 32
 """What a sentence is left there, however wide the rest."""
 _RULE = "─"
@@ -41,8 +43,9 @@ def _print_piped(stream: TextIO, columns: "Sequence[Column]", rows: Sequence[Seq
         widest = max(len(column.title), *(len(row[place]) for row in rows))
         whole += widest + BETWEEN
         least += (min(widest, NARROWEST_SENTENCE) if column.wraps else widest) + BETWEEN
-    folded = whole > WIDEST_PIPED
-    _print_columns(stream, columns, rows, width=max(WIDEST_PIPED, least) if folded else UNBOUNDED, folded=folded)
+    widest_piped = columns_wished_for() or WIDEST_PIPED
+    folded = whole > widest_piped
+    _print_columns(stream, columns, rows, width=max(widest_piped, least) if folded else UNBOUNDED, folded=folded)
 
 
 def _needed(columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> list[int]:

@@ -19,8 +19,15 @@ def columns(stream: TextIO) -> int:
     try:
         told = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
-        told = int(os.environ.get("COLUMNS", "0")) if os.environ.get("COLUMNS", "0").isdecimal() else 0
+        return columns_wished_for() or USUAL
     return told if told >= NARROWEST else USUAL
+
+
+def columns_wished_for() -> int | None:
+    """Return what COLUMNS says, for output that no terminal shows; None without it, or if it is no sensible number."""
+    told = os.environ.get("COLUMNS", "")
+    wished = int(told) if told.isdecimal() else 0
+    return wished if wished >= NARROWEST else None
 
 
 def fitted(text: str, stream: TextIO) -> str:
