@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from repatria.errors import StoppedError, ThrottledError
 from repatria.migrate import fetching
 from repatria.migrate.climbing import FIRST_RANGE, SMALLEST_RANGE
 from repatria.migrate.fetching import Fetcher
+from repatria.migrate.witness import WithheldError
 from repatria.model import Object
 from repatria.store.base import Reading
+from repatria.work import patience
 from repatria.work.pace import Throttle
 from repatria.work.patience import Patience
 
@@ -62,4 +65,75 @@ def test_a_read_asks_for_what_the_link_brings_in_half_a_second_or_while_a_servic
     fetcher = Fetcher({"": Slow(clock, answers, comes)}, Throttle(None, lambda _seconds: None), Patience())
     fetcher.read_into("", TOLD, 0, memoryview(bytearray(FIRST_RANGE)))
     assert fetcher.range_size("") == then >= SMALLEST_RANGE
+    fetcher.close()
+
+
+class Asking(Slow):
+    """A source of two objects; its service asks for a pause whenever one of them is wanted, or either."""
+
+    def __init__(self, clock: Clock, pause: float, *refused: str) -> None:
+        super().__init__(clock, 0.0, 0.01)
+        self._pause, self._refused = pause, refused
+        self.refusals = 0
+
+    def list(self) -> Iterator[Object]:
+        yield TOLD
+        yield OTHER
+
+    def read(self, told: Object, start: int = 0, length: int | None = None) -> Reading:
+        if told.path in self._refused:
+            self.refusals += told is TOLD
+            error = ThrottledError("It asks for fewer requests.")
+            error.pause = self._pause
+            raise error
+        return super().read(told, start, length)
+
+
+OTHER = Object("other", FIRST_RANGE, version="one")
+
+
+def wanted(monkeypatch: pytest.MonkeyPatch, source: Asking) -> tuple[Fetcher, list[float]]:
+    """Return what reads from a source, and the pauses that it makes."""
+    pauses: list[float] = []
+    clock, made = Clock(), Patience(seconds=3600.0)
+    monkeypatch.setattr(patience, "time", clock)
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        clock.now += seconds
+
+    monkeypatch.setattr(made.stop, "wait", wait)
+    return Fetcher({"": source}, Throttle(None, lambda _seconds: None), made), pauses
+
+
+def test_one_object_for_which_a_long_pause_is_asked_is_put_aside_after_one_and_has_more_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = Asking(Clock(), 20.0, TOLD.path)
+    fetcher, pauses = wanted(monkeypatch, source)
+    for tries in (fetching.WITNESSED_ASIDE, fetching.WITNESSED):
+        source.refusals = 0
+        pauses.clear()
+        with pytest.raises(WithheldError):
+            fetcher.read_into("", TOLD, 0, memoryview(bytearray(FIRST_RANGE)))
+        assert source.refusals == tries
+        assert len(pauses) == tries - 1
+    fetcher.close()
+
+
+def test_short_pauses_are_made_before_others_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Asking(Clock(), 1.0, TOLD.path)
+    fetcher, pauses = wanted(monkeypatch, source)
+    with pytest.raises(WithheldError):
+        fetcher.read_into("", TOLD, 0, memoryview(bytearray(FIRST_RANGE)))
+    assert len(pauses) == 4
+    fetcher.close()
+
+
+def test_a_service_that_asks_everybody_for_a_pause_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Asking(Clock(), 20.0, TOLD.path, OTHER.path)
+    fetcher, pauses = wanted(monkeypatch, source)
+    with pytest.raises(StoppedError, match="waited for in vain"):
+        fetcher.read_into("", TOLD, 0, memoryview(bytearray(FIRST_RANGE)))
+    assert sum(pauses) == pytest.approx(3600.0)
     fetcher.close()

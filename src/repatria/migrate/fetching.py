@@ -24,6 +24,10 @@ READS_A_SECOND = 4
 SMALLEST_PACED = 16 << 10
 WITNESSED = 3
 """After so many failures in a row, each while others came, an object is one that its source does not give."""
+WITNESSED_ASIDE = 2
+"""The same of one for which its service asks for a long pause, the first time: it is tried again after all others."""
+LONG_PAUSE = 5.0
+"""Seconds from which on a pause is looked into at once: is everybody asked for it, or who wants this object alone?"""
 REPLY_BYTES = 512
 """What the link carries with each reply beside the object's bytes, roughly; with many small objects it counts."""
 _SMALL = 32 << 10
@@ -102,6 +106,7 @@ class Failures:
         self._attempt = fetcher.patience.attempt()
         self._witness = fetcher.witnesses[source]
         self._witnessed = 0
+        self._is_new = not self._witness.was_put_aside(path)
 
     def end(self) -> None:
         """Forget them: bytes come."""
@@ -110,11 +115,14 @@ class Failures:
 
     def bear(self, error: UnreachableError | ThrottledError, length: int) -> None:
         """Wait before the next try to read `length` bytes; WithheldError if there is none to be made."""
-        ask = isinstance(error, FailingError) or self._attempt.failures >= FAILURES_TOLD - 1
+        is_long = isinstance(error, ThrottledError) and error.pause >= LONG_PAUSE
+        ask = is_long or isinstance(error, FailingError) or self._attempt.failures >= FAILURES_TOLD - 1
         comes = self._witness.ask(length, but=self._path) if ask else 0
         self._witnessed = self._witnessed + 1 if comes else 0
-        is_lost = self._witnessed >= WITNESSED and not self._witness.blames(self._path, is_sure=comes >= length)
-        if self._witnessed >= WITNESSED and not is_lost:
+        enough = self._witnessed >= (WITNESSED_ASIDE if is_long and self._is_new else WITNESSED)
+        is_lost = enough and not self._witness.blames(self._path, is_sure=comes >= length)
+        if enough and not is_lost:
+            self._witness.put_aside(self._path)
             raise WithheldError(error.message, advice=error.advice, public=error.public, role=error.role) from error
         self._attempt.pause(error, tell=is_lost or not self._witnessed)
 

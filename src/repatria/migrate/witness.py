@@ -51,8 +51,9 @@ class Witness:
         self._count = count
         self._came: deque[_Came] = deque(maxlen=_REMEMBERED)
         self._blamed: set[str] = set()
+        self._aside: set[str] = set()
         self._lock = threading.Lock()
-        """Of the two above; none is held up by an answer that is waited for."""
+        """Of the three above; none is held up by an answer that is waited for."""
         self._asking = threading.Lock()
         self._asked_at = -math.inf
         self._asked_for = 0
@@ -91,6 +92,16 @@ class Witness:
                     return False
                 self._blamed.add(path)
             return True
+
+    def put_aside(self, path: str) -> None:
+        """Take in that the object with this path is given up for now."""
+        with self._lock:
+            self._aside.add(path)
+
+    def was_put_aside(self, path: str) -> bool:
+        """Return whether it was given up before: what is tried now is its last chance, and not cut short."""
+        with self._lock:
+            return path in self._aside
 
     def _ask(self, length: int, but: str) -> int:
         known: _Came | None = None
