@@ -83,8 +83,9 @@ def test_an_unknown_signer_is_never_called_intact(place: Place) -> None:
 def test_a_chain_is_verified_and_remembered(place: Place) -> None:
     said = place.run("verify", VAULT, "--signers", "signers")
     assert said.text.splitlines()[-1].startswith("Intact: fann, 2 bundles, 5 files, ")
-    assert said.text.splitlines()[-1].endswith("Signed by senum@dakar.")
-    assert "the key remembered for this dataset" in place.run("verify", VAULT).text
+    fingerprint = place.maker.signer.key.fingerprint
+    assert said.text.splitlines()[-1].endswith(f"Signed by senum@dakar ({fingerprint}).")
+    assert f"Signed by the key remembered for this dataset ({fingerprint})." in place.run("verify", VAULT).text
     summary = place.run("verify", f"{VAULT}/{place.maker.bundles[0]}", "--json").json[-1]
     assert (summary["code"], summary["bundles"], summary["objects"]) == (0, 1, 4)
     newest = place.folder / VAULT / place.maker.bundles[1]

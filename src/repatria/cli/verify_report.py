@@ -175,7 +175,9 @@ class Tally:
         return _("What was signed is unchanged, but not everything could be verified: this is not called intact.")
 
     def _signer(self) -> str:
-        return ", ".join(dict.fromkeys(result.voucher or result.signer for result in self.results))
+        """Return who signed, and by which key: its fingerprint as `ssh-keygen -l` shows it."""
+        signers = dict.fromkeys((result.voucher, result.signer) for result in self.results)
+        return ", ".join(f"{voucher} ({signer})" if voucher else signer for voucher, signer in signers)
 
     def _advice(self) -> str:
         if self.code == 3 and self.stranger:
