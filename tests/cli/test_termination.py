@@ -1,10 +1,13 @@
 """SIGTERM, SIGHUP and Ctrl-C when no run listens for them yet, or none ever will: the program itself, signalled."""
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -112,3 +115,26 @@ def test_what_was_started_to_ignore_a_closed_terminal_goes_on(site: Path) -> Non
     finally:
         signal.signal(signal.SIGHUP, before)
     assert ended.returncode == 0
+
+
+def test_a_terminal_that_is_closed_ends_what_shows_something_there_with_code_8(site: Path) -> None:
+    ours, theirs = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "repatria", "status", "--follow"],
+        env={**os.environ, "REPATRIA_STATE": str(site / "state"), "REPATRIA_LANG": "en"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=take_terminal,  # noqa: PLW1509 -- it makes two calls to the system, and nothing else
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"from here yet" not in shown:
+            shown += os.read(ours, 1024)
+        os.close(ours)
+        assert process.wait(30) == 8

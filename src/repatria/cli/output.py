@@ -14,7 +14,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, TextIO
 
@@ -177,7 +177,7 @@ class Output:
 
     def _tell(self, line: str, *, whole: bool = False) -> None:
         shown = printable(line)
-        with self.beside_progress():
+        with _unheard(), self.beside_progress():
             print(shown if whole else fitted(shown, self.stderr), file=self.stderr, flush=True)
 
     def summary(self, **fields: Any) -> None:
@@ -190,7 +190,13 @@ class Output:
         self.record("summary", code=code, **fields)
 
     def _stderr_record(self, record_type: str, **fields: Any) -> None:
-        print(json_line(record_type, fields), file=self.stderr, flush=True)
+        with _unheard():
+            print(json_line(record_type, fields), file=self.stderr, flush=True)
+
+
+def _unheard() -> AbstractContextManager[None]:
+    """Let a message fall that nobody can hear any more, as on a terminal that was closed: the exit code tells."""
+    return suppress(OSError)
 
 
 @contextmanager
