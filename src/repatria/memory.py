@@ -48,7 +48,7 @@ class Pool:
 
 
 def collect_seldom() -> None:
-    """Look for cycles among the objects of this process a seventieth as often as Python does by itself.
+    """Look for cycles among the objects of this process only after 50,000 new ones.
 
     What lists and copies makes hundreds of thousands of small objects that stay, and next to no cycles; looking through
     them time and again took a twelfth of a copy's processor time.

@@ -9,8 +9,8 @@ import pytest
 
 from repatria.errors import LateError, ThrottledError
 from repatria.migrate import connections as connections_module
-from repatria.migrate.climbing import FIRST, FIRST_RANGE
-from repatria.migrate.connections import CALM, Connections, Read
+from repatria.migrate.climbing import ANSWERS_TOLD, FIRST, FIRST_NEARBY, FIRST_RANGE, NEARBY, Climb
+from repatria.migrate.connections import CALM, INTERVAL, Connections, Read
 from repatria.model import Object
 
 TOLD = Object("o", 1)
@@ -177,6 +177,27 @@ def test_what_is_tried_again_waits_until_fewer_run_and_goes_before_what_waits() 
     assert done == [1, 2]
     for _read, _begun, each_go in others:
         each_go.set()
+    connections.close()
+
+
+def test_where_answers_come_from_nearby_fewer_run_at_first(clock: Clock) -> None:
+    with running(FIRST) as connections:
+        for _answer in range(ANSWERS_TOLD):
+            connections.answered(NEARBY)
+        assert connections.allowed == FIRST_NEARBY
+
+
+def test_time_in_which_nothing_was_asked_for_is_no_time_in_which_little_came(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[float]()
+    monkeypatch.setattr(Climb, "measured", lambda self, throughput, **_facts: told.append(throughput))
+    connections = Connections()
+    clock.now += 100
+    connections.submit([read(lambda: None)])
+    clock.now += INTERVAL
+    connections.carried(1000)
+    assert told == [1000 / INTERVAL]
     connections.close()
 
 

@@ -104,11 +104,7 @@ class TestConnections:
             assert [asked(pool) for _number in range(3)] == [b"1", b"2", b"3"]
             pool.close()
 
-    @pytest.mark.parametrize("just_used", [0.0, 10.0])
-    def test_that_the_service_closed_meanwhile_are_replaced_without_a_word(
-        self, monkeypatch: pytest.MonkeyPatch, just_used: float
-    ) -> None:
-        monkeypatch.setattr(s3_pool, "JUST_USED_SECONDS", just_used)
+    def test_that_the_service_closed_meanwhile_are_replaced_without_a_word(self) -> None:
         with scripted([reply(b"1")], [reply(b"2")]) as server:
             pool = Pool(Origin("127.0.0.1", server.port))
             assert asked(pool) == b"1"
@@ -116,8 +112,17 @@ class TestConnections:
             assert asked(pool) == b"2"
             pool.close()
 
+    def test_that_brought_a_reply_to_nothing_are_replaced_and_it_is_no_answer(self) -> None:
+        tired = reply(b"", "Connection: close", status="408 Request Timeout")
+        with scripted([reply(b"1") + tired], [reply(b"2")]) as server:
+            pool = Pool(Origin("127.0.0.1", server.port))
+            assert asked(pool) == b"1"
+            time.sleep(0.05)
+            assert asked(pool) == b"2"
+            pool.close()
+
     def test_that_end_just_as_they_are_used_are_replaced_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(s3_http.Connection, "is_idle", lambda self, **_told: True)
+        monkeypatch.setattr(s3_http.Connection, "is_idle", lambda self: True)
         with scripted([reply(b"1")], [reply(b"2")]) as server:
             pool = Pool(Origin("127.0.0.1", server.port))
             assert asked(pool) == b"1"

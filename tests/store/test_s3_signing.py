@@ -37,6 +37,13 @@ def test_the_example_of_a_listing() -> None:
     assert signature(signed) == "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
 
 
+def test_one_signer_signs_time_after_time_and_into_the_next_day_as_a_new_one_does() -> None:
+    lasting = Signer(lambda: KEYS, "us-east-1")
+    for moment in (MOMENT, MOMENT, time.strptime("20130525T000000Z", "%Y%m%dT%H%M%SZ")):
+        given = ("GET", "/test.txt", "", {"host": "h"}, EMPTY_SHA256, moment)
+        assert lasting.signed(*given) == Signer(lambda: KEYS, "us-east-1").signed(*given)
+
+
 class _Oracle(S3SigV4Auth):
     """botocore's, at a moment of ours."""
 

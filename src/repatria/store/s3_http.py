@@ -85,12 +85,13 @@ class Connection:
         self._wire.limit(STALL_SECONDS)
         return reply
 
-    def is_idle(self, *, just_used: bool = False) -> bool:
+    def is_idle(self) -> bool:
         """Return whether the other side is silent, as it should be: a closed connection can be read.
 
-        `just_used`: nothing is to be expected of it so soon, and only what it sent before is looked at.
+        So can a reply to nothing that was asked, such as a 408 of a proxy that is tired of waiting: whoever does not
+        look takes it for the answer to the next request.
         """
-        return not self._received and (just_used or not self._wire.has_something())
+        return not self._received and not self._wire.has_something()
 
     def receive(self, most: int) -> bytes:
         """Return some of what comes; BrokenError at the end of the connection.

@@ -12,9 +12,6 @@ IDLE_KEPT = 128
 """Connections that are kept open between requests."""
 IDLE_SECONDS = 10.0
 """How long each is kept without one: where links die without a word, finding that out takes three times as long."""
-JUST_USED_SECONDS = 0.5
-"""Within which a kept connection is not looked at before it is used again: a look costs as much as sending a request,
-and what a service ends so soon costs one more request."""
 _FORGETTING = 0.95
 """What each answer leaves of the time that is granted because an earlier one was late."""
 
@@ -88,8 +85,7 @@ class Pool:
                 connection, since = self._idle.pop()
             except IndexError:
                 return None
-            idle = time.monotonic() - since
-            if idle < IDLE_SECONDS and connection.is_idle(just_used=idle < JUST_USED_SECONDS):
+            if time.monotonic() - since < IDLE_SECONDS and connection.is_idle():
                 return connection
             connection.close()
 

@@ -25,7 +25,12 @@ def list_uploads(exchange: Exchange, prefix: str) -> Iterator[Upload]:
     """Yield the uploads under keys that begin with `prefix`, a page at a time."""
     query = {"uploads": "", "encoding-type": "url", "prefix": prefix}
     while True:
-        root = tree_of(exchange.read(Request("GET", query=query))[1])
+        try:
+            root = tree_of(exchange.read(Request("GET", query=query))[1])
+        except RefusalError as error:
+            if error.code == "NoSuchUpload":  # what rclone's server says where there is none
+                return
+            raise
         fields = {element.tag.rpartition("}")[2]: element.text or "" for element in root}
         encoded = fields.get("EncodingType") == "url"
         for entry in root.findall("{*}Upload"):

@@ -20,8 +20,8 @@ class Wire:
     def __init__(self, end: socket.socket, seconds: float) -> None:
         """Take over a socket, each call on which may wait so long."""
         self._end = end
-        self._by_system = not isinstance(end, ssl.SSLSocket)
         self._seconds = 0.0
+        self._by_system = not isinstance(end, ssl.SSLSocket) and _takes_limits(end)
         if self._by_system:
             end.settimeout(None)
         self.limit(seconds)
@@ -32,14 +32,16 @@ class Wire:
             return
         self._seconds = seconds
         if self._by_system:
-            span = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
-            self._end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, span)
-            self._end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, span)
+            _set_limits(self._end, seconds)
         else:
             self._end.settimeout(seconds)
 
     def send(self, data: Buffer) -> int:
-        """Send some of the bytes; return how many."""
+        """Send some of the bytes; return how many.
+
+        A plain socket that takes ever less may wait three times as long before nothing is taken, where the kernel does
+        not give the link up by itself (`s3_link`).
+        """
         try:
             return self._end.send(data)
         except BlockingIOError as error:
@@ -62,3 +64,18 @@ class Wire:
         """End the connection."""
         with contextlib.suppress(OSError):
             self._end.close()
+
+
+def _takes_limits(end: socket.socket) -> bool:
+    """Return whether the system's limits can be told so: with 64-bit times on 32 bits they have another shape."""
+    try:
+        _set_limits(end, 1.0)
+    except OSError:
+        return False
+    return True
+
+
+def _set_limits(end: socket.socket, seconds: float) -> None:
+    span = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        end.setsockopt(socket.SOL_SOCKET, option, span)
