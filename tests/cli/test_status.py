@@ -76,7 +76,7 @@ def test_while_a_copy_runs_its_safe_volumes_are_told(
     with made.open() as run, dataset_lock(made.state, "d"):
         store_all(run, [(told("b", b"45"), b"45")])
         assert code("status") == 0
-    assert "volume safe at the target (2.0 KiB)" in capsys.readouterr().out
+    assert "volume safe at the target (2 B)" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("site")

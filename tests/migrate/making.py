@@ -8,7 +8,7 @@ from pathlib import Path
 from repatria.bundle.statement import DatasetFacts, SourceFacts
 from repatria.errors import Role
 from repatria.migrate.copy import CopyResult, copy_dataset
-from repatria.migrate.headway import Remainder
+from repatria.migrate.headway import Halt
 from repatria.model import Object
 from repatria.progress import SILENT, Progress
 from repatria.source.base import ObjectSource
@@ -82,7 +82,7 @@ class Job:
     stop: StopSignal = field(default_factory=StopSignal)
     patience_seconds: float = 60.0
     workers: int | None = None
-    outlook: Callable[[Remainder], str] = lambda _left: ""
+    outlook: Callable[[Halt], str] = lambda _halt: ""
     progress: Progress = SILENT
 
     def open(self) -> BundleRun:

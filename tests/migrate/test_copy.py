@@ -24,7 +24,7 @@ from repatria.errors import (
     UnreachableError,
 )
 from repatria.migrate import copy as copying
-from repatria.migrate.headway import Remainder
+from repatria.migrate.headway import Halt, Remainder
 from repatria.model import FindingKind, Object
 from repatria.store.local import LocalStore
 from repatria.store.memory import MemoryStore
@@ -505,8 +505,9 @@ def test_a_stop_says_how_many_volumes_are_safe_and_the_next_run_goes_on(
 def test_when_time_is_up_it_is_said_how_much_is_left_at_what_speed(job: Job, source: Watched, large: bytes) -> None:
     told: list[Remainder] = []
 
-    def outlook(left: Remainder) -> str:
-        told.append(left)
+    def outlook(halt: Halt) -> str:
+        assert halt.left is not None
+        told.append(halt.left)
         return "Two more nights."
 
     def stop_at(each: Object, at: int) -> None:

@@ -22,7 +22,7 @@ from repatria.i18n import _, ngettext
 if TYPE_CHECKING:
     from repatria.manifest import Manifest
     from repatria.migrate.copy import CopyResult
-    from repatria.migrate.headway import Remainder
+    from repatria.migrate.headway import Halt, Remainder
     from repatria.migrate.line import OpenWay
     from repatria.migrate.pacing import Pacing, Wishes
     from repatria.progress import Progress
@@ -166,7 +166,7 @@ def _one_night(
             progress=progress,
             reads=workers.side_by_side,
             glance=pacing.look,
-            outlook=lambda left: _outlook(pacing, left),
+            outlook=lambda halt: _outlook(pacing, halt),
             open_way=way,
         )
         progress.finish()
@@ -225,7 +225,20 @@ def _await_window(out: Output, pacing: "Pacing", *, wait: bool) -> None:
         out.say(ending)
 
 
-def _outlook(pacing: "Pacing", left: "Remainder") -> str:
+def _outlook(pacing: "Pacing", halt: "Halt") -> str:
+    """Return what is said of a stop: what is sent once more, and how long the rest takes where time was up."""
+    from repatria.cli.quantity import size_text
+
+    told = []
+    if halt.unproven:
+        size = size_text(halt.unproven)
+        told.append(_("What was under way without proof is read and sent again: {size} at most.").format(size=size))
+    if halt.left is not None:
+        told.append(_rest(pacing, halt.left))
+    return " ".join(told)
+
+
+def _rest(pacing: "Pacing", left: "Remainder") -> str:
     """Return the sentence that says how long the rest takes at the speed of this run."""
     from repatria.cli.quantity import duration_text, number_text, size_text
 

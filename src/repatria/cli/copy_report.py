@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from repatria.migrate.copy import CopyResult
     from repatria.model import Finding, FindingKind
     from repatria.work.state import StateFolder
+    from repatria.work.unfinished import Arrived
 
 
 def show_result(out: Output, dataset: str, result: "CopyResult", latest_uri: str | None) -> None:
@@ -28,7 +29,7 @@ def show_result(out: Output, dataset: str, result: "CopyResult", latest_uri: str
         objects=result.objects,
         bytes=result.bytes,
         volumes=result.volumes,
-        before={"objects": result.before.objects, "bytes": result.before.bytes, "volumes": result.before.volumes},
+        before={"objects": result.before.objects, "bytes": result.before.all_bytes, "volumes": result.before.volumes},
         gone=result.gone,
         unchanged=result.unchanged,
     )
@@ -108,16 +109,27 @@ def _what_was_copied(result: "CopyResult") -> str:
         count=number_text(whole.volumes),
     )
     if before.volumes:
-        sentence += " " + ngettext(
-            "Of that, {objects} ({size}) in {count} volume had arrived before.",
-            "Of that, {objects} ({size}) in {count} volumes had arrived before.",
-            before.volumes,
-        ).format(
-            objects=quantity_text(before.objects, Unit.OBJECTS),
-            size=size_text(before.bytes),
-            count=number_text(before.volumes),
-        )
+        sentence += " " + _what_had_arrived(before)
     if result.gone:
         gone = quantity_text(result.gone, Unit.OBJECTS)
         sentence += " " + _("Gone from the source since: {objects}.").format(objects=gone)
     return sentence
+
+
+def _what_had_arrived(before: "Arrived") -> str:
+    told = {
+        "size": size_text(before.all_bytes),
+        "count": number_text(before.volumes),
+        "objects": quantity_text(before.objects, Unit.OBJECTS),
+    }
+    if before.in_parts:
+        return ngettext(
+            "Of that, {size} in {count} volume had arrived before: {objects} whole, and parts of larger ones.",
+            "Of that, {size} in {count} volumes had arrived before: {objects} whole, and parts of larger ones.",
+            before.volumes,
+        ).format(**told)
+    return ngettext(
+        "Of that, {objects} ({size}) in {count} volume had arrived before.",
+        "Of that, {objects} ({size}) in {count} volumes had arrived before.",
+        before.volumes,
+    ).format(**told)

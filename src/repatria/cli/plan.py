@@ -95,10 +95,12 @@ def show_plan(out: Output, manifest: "Manifest", found: "Survey", scheduled: "Sc
     if found.unsettled:
         out.say(
             ngettext(
-                "{count} volume of that may not have arrived: the copy looks, and sends it again if need be.",
-                "{count} volumes of that may not have arrived: the copy looks, and sends them again if need be.",
+                "{count} volume of that (at most {size}) may not have arrived: the copy looks, and sends it again if"
+                " need be.",
+                "{count} volumes of that (at most {size}) may not have arrived: the copy looks, and sends them again if"
+                " need be.",
                 found.unsettled,
-            ).format(count=number_text(found.unsettled))
+            ).format(count=number_text(found.unsettled), size=size_text(found.bytes_unsettled))
         )
     _warn_of_room(out, manifest, total.target_bytes)
     if found.never_copied:

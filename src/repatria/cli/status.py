@@ -123,6 +123,7 @@ def _fields(standing: "DatasetStanding") -> dict[str, object]:
             "volumes": unfinished.proven,
             "bytes": unfinished.bytes,
             "unsettled": unfinished.sent,
+            "bytes_unsettled": unfinished.sent_bytes,
         },
         "verified": standing.verified,
         "damaged": standing.runs.damaged,
@@ -208,8 +209,10 @@ def _safe(work: "UnfinishedWork") -> str:
     ).format(count=number_text(work.proven), size=size_text(work.bytes))
     if not work.sent:
         return safe
-    on_their_way = ngettext("{count} on its way", "{count} on their way", work.sent)
-    return f"{safe}, {on_their_way.format(count=number_text(work.sent))}"
+    on_their_way = ngettext(
+        "{count} on its way (at most {size} once more)", "{count} on their way (at most {size} once more)", work.sent
+    ).format(count=number_text(work.sent), size=size_text(work.sent_bytes))
+    return f"{safe}, {on_their_way}"
 
 
 def _next(standing: "DatasetStanding") -> str | None:

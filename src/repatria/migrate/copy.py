@@ -9,7 +9,7 @@ from repatria.i18n import _
 from repatria.migrate.ahead import Ahead
 from repatria.migrate.fetching import Fetcher
 from repatria.migrate.filling import Outcome, finding
-from repatria.migrate.headway import Headway, Remainder, Volumes
+from repatria.migrate.headway import Halt, Headway, Volumes
 from repatria.migrate.line import Line, OpenWay, Way
 from repatria.migrate.listing import Listing, Wanted
 from repatria.migrate.plan import SMALLEST_CUT, Planned, Slice, cut, volume_count
@@ -66,13 +66,13 @@ def copy_dataset(  # noqa: PLR0913 -- who paces it, who watches it, who carries 
     progress: Progress = SILENT,
     reads: int | None = None,
     glance: Callable[[], None] = lambda: None,
-    outlook: Callable[[Remainder], str] = lambda _left: "",
+    outlook: Callable[[Halt], str] = lambda _halt: "",
     open_way: OpenWay = Line,
 ) -> CopyResult:
     """Copy what is new or changed into the bundle of `run`, bury what is gone, and finish it.
 
     `reads` is how many reads of a source run at once, at most; without, as many as bring more. `glance` is called a few
-    times a second, in this thread; `outlook` returns what is said of the rest when time was up.
+    times a second, in this thread; `outlook` returns what is said of what comes again, and of the rest, at a stop.
     `open_way` opens what brings the bytes; objects that come to nothing there are tried once more from here.
 
     Errors: StoreError (4 or 5) if a first contact fails, a source's listing is refused or the target fails;
@@ -111,9 +111,11 @@ class _Copying:
         self._failed: dict[str, Finding] = {}
         self._given_up: set[int] = set()
         self._placed: Slice | None = None
+        self._asked = 0
+        """Bytes of objects that were put on their way, of which `_result` has those proven."""
         self._volumes = Volumes(run.proven)
         self.glance: Callable[[], None] = lambda: None
-        self.outlook: Callable[[Remainder], str] = lambda _left: ""
+        self.outlook: Callable[[Halt], str] = lambda _halt: ""
         self.open_way: OpenWay = Line
 
     def to_the_end(self) -> CopyResult:
@@ -140,6 +142,7 @@ class _Copying:
         result.gone = self._listing.bury_unseen()
         result.findings = list(self._failed.values())
         self._progress.start(_("Finishing the bundle"), None, Counted.OBJECTS)
+        result.before = replace(result.before, in_parts=self._headway.before)
         result.bundle = self._run.arrived
         result.uri = self._run.finish(result.findings)
         result.findings += self._run.findings
@@ -148,9 +151,10 @@ class _Copying:
     def told(self, error: StoppedError) -> StoppedError:
         """Return the error of a stop, saying what is safe."""
         sentence = f"{self._stop.why} {self._volumes.sentence(self._run.proven)}".lstrip()
-        left = self._headway.remainder(self._result.bytes)
-        if self._stop.reason is Reason.WINDOW and left is not None:
-            sentence = f"{sentence} {self.outlook(left)}".rstrip()
+        come = self._result.bytes
+        left = self._headway.remainder(come) if self._stop.reason is Reason.WINDOW else None
+        halt = Halt(self._asked - come, left)
+        sentence = f"{sentence} {self.outlook(halt)}".rstrip()
         return type(error)(sentence, advice=error.advice, public=error.public)
 
     def _copy_listed(self) -> None:
@@ -242,6 +246,7 @@ class _Copying:
             for piece in cut(planned, self._run.volumes.volume_size, self._given_up.__contains__):
                 self._volumes.planned += piece.opens
                 self._placed = piece
+                self._asked += piece.length
                 line.place(piece)
             line.end(last=True)
         except TRANSIENT:  # the listing broke off; what was asked for did not
@@ -254,6 +259,8 @@ class _Copying:
             raise
         finally:
             line.close(_LAST_SECONDS)
+            for outcome in line.outcomes():  # of what was proven to the last, after a stop, too
+                self._take(outcome)
         self._turn(line)
 
     def _turn(self, line: Way) -> bool:

@@ -14,6 +14,16 @@ class Remainder:
     bytes_per_second: float
 
 
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Where a run stopped."""
+
+    unproven: int
+    """Bytes of objects that were under way, and not proven: at most so many are read and sent once more."""
+    left: Remainder | None = None
+    """What is left, where time was up."""
+
+
 @dataclass(slots=True)
 class Headway:
     """How far one run has come with the bytes that it has to bring home."""

@@ -14,7 +14,7 @@ from repatria.work.catalogue import Catalogue, Known
 from repatria.work.journal import FILE_NAME, Journal
 from repatria.work.state import StateFolder
 from repatria.work.stop import StopSignal
-from repatria.work.unfinished import Unfinished, VolumeState
+from repatria.work.unfinished import Arrived, Unfinished
 
 
 @dataclass(slots=True)
@@ -30,6 +30,8 @@ class Survey:
     """Of these objects, and of the parts of others."""
     unsettled: int = 0
     """Volumes that count as arrived, and may not have: the copy looks, and sends again what is missing."""
+    bytes_unsettled: int = 0
+    """Of objects that these hold: at most so many are sent once more."""
     never_copied: int = 0
     """Devices, sockets and pipes."""
 
@@ -73,7 +75,8 @@ def survey(
     stop: StopSignal | None = None,
 ) -> Survey:
     """List the sources and plan what is left to copy; StoreError (4) if one cannot be listed."""
-    found = Survey(unsettled=known.unfinished.count(VolumeState.SENT) if known else 0)
+    _safe, sent = known.unfinished.standing() if known else (Arrived(), Arrived())
+    found = Survey(unsettled=sent.volumes, bytes_unsettled=sent.all_bytes)
     progress.start(_("Listing the source"), None, Unit.OBJECTS)
     slices = cut(_new_objects(sources, known, found, progress, stop or StopSignal()), volume_size)
     found.estimate = estimate(slices, volume_size)

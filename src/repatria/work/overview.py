@@ -10,7 +10,7 @@ from repatria.work.journal import FILE_NAME, Journal
 from repatria.work.lock import Holder, lock_holder
 from repatria.work.repairing import Repaired, parse_volumes
 from repatria.work.state import StateFolder
-from repatria.work.unfinished import Unfinished, VolumeState
+from repatria.work.unfinished import Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,11 @@ class UnfinishedWork:
     proven: int
     """Volumes that are safe at the target."""
     bytes: int
-    """Of their payload."""
+    """Of objects, as at the source, that these hold whole or in part."""
     sent: int
     """Volumes that may be at the target; the next run finds out."""
+    sent_bytes: int
+    """Of objects that these hold: at most so many are sent once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +227,12 @@ def _unfinished(journal: Journal) -> UnfinishedWork | None:
     beginning = unfinished.beginning()
     if beginning is None:
         return None
+    safe, sent = unfinished.standing()
     return UnfinishedWork(
         bundle=beginning.bundle,
         started=beginning.started,
-        proven=unfinished.count(VolumeState.PROVEN),
-        bytes=unfinished.bytes_proven(),
-        sent=unfinished.count(VolumeState.SENT),
+        proven=safe.volumes,
+        bytes=safe.all_bytes,
+        sent=sent.volumes,
+        sent_bytes=sent.all_bytes,
     )

@@ -27,7 +27,7 @@ class ObjectPart:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of objects that end in no volume yet."""
+    """The parts of objects that end in no proven volume yet."""
 
     journal: Journal
     catalogue: Catalogue
@@ -62,6 +62,18 @@ class Parts:
         fields = json.loads(self.journal.unseal(sealed, _PART))
         state = bytes.fromhex(fields["hash"]) if fields["hash"] else None
         return ObjectPart(number, path, fingerprint, fields["name"], part, fields["end"], state)
+
+    def reached(self, proven: str) -> tuple[dict[int, int], dict[int, int]]:
+        """Return how far each of these objects has come in volumes in the state `proven`, and in others; by number."""
+        safe: dict[int, int] = {}
+        sent: dict[int, int] = {}
+        rows = self.journal.rows(
+            "SELECT parts.object, parts.sealed, volumes.state FROM parts JOIN volumes ON parts.volume=volumes.number"
+            " ORDER BY parts.object, parts.part"
+        )
+        for number, sealed, state in rows:
+            (safe if state == proven else sent)[number] = json.loads(self.journal.unseal(sealed, _PART))["end"]
+        return safe, sent
 
     def forget(self, number: int) -> None:
         """Give up an object in parts: what lies in proven volumes belongs to no object."""

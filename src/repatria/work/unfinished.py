@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
@@ -52,8 +52,15 @@ class Arrived:
     objects: int = 0
     """Those that are there whole."""
     bytes: int = 0
-    """Of these objects."""
+    """Of these objects, as at the source."""
     volumes: int = 0
+    in_parts: int = 0
+    """Bytes of further objects, of which only the first parts are there."""
+
+    @property
+    def all_bytes(self) -> int:
+        """Bytes of objects that are there, whole or in part."""
+        return self.bytes + self.in_parts
 
 
 class Unfinished:
@@ -145,15 +152,19 @@ class Unfinished:
             " WHERE now.volume=?",
             volume,
         )
-        journal.change("DELETE FROM parts WHERE object IN (SELECT number FROM taken WHERE volume=?)", volume)
         journal.change_many(
             "INSERT INTO documents VALUES (?, ?, ?)", ((row.number, row.pages, volume) for row in content.documents)
         )
         catalogue.took(row.number for row in content.objects)
 
     def proven(self, number: int) -> None:
-        """Note that the target gave a volume's bytes back."""
-        self._journal.change("UPDATE volumes SET state=? WHERE number=?", VolumeState.PROVEN, number)
+        """Note that the target gave a volume's bytes back.
+
+        Until then the parts of an object that ends there are kept: if it is given up, the object goes on from them.
+        """
+        with self._journal.transaction():
+            self._journal.change("UPDATE volumes SET state=? WHERE number=?", VolumeState.PROVEN, number)
+            self._journal.change("DELETE FROM parts WHERE object IN (SELECT number FROM taken WHERE volume=?)", number)
 
     def give_up(self, number: int) -> None:
         """Give up a volume that no index covers yet: its objects are unknown again, its number stays a gap.
@@ -185,18 +196,33 @@ class Unfinished:
         """Return how many volumes are in a state."""
         return self._journal.number("SELECT count(*) FROM volumes WHERE state=?", state)
 
-    def bytes_proven(self) -> int:
-        """Return the payload bytes of proven volumes."""
-        return self._journal.number("SELECT sum(payload_size) FROM volumes WHERE state=?", VolumeState.PROVEN)
-
-    def arrived(self) -> "Arrived":
+    def arrived(self) -> Arrived:
         """Return what is safe at the target."""
+        return self._ending_in(VolumeState.PROVEN)
+
+    def standing(self) -> tuple[Arrived, Arrived]:
+        """Return what is safe at the target, and what may be there, or on its way; parts of objects included."""
+        safe, sent = self.parts.reached(VolumeState.PROVEN)
+        ending = self._journal.rows(
+            "SELECT taken.number FROM taken JOIN volumes ON taken.volume = volumes.number"
+            " WHERE state=? AND taken.number IN (SELECT object FROM parts)",
+            VolumeState.SENT,
+        )
+        earlier = sum(safe.get(number, 0) for (number,) in ending)  # these parts are safe, and counted there
+        begun = sum(max(0, end - safe.get(number, 0)) for number, end in sent.items())
+        under_way = self._ending_in(VolumeState.SENT)
+        return (
+            replace(self._ending_in(VolumeState.PROVEN), in_parts=sum(safe.values())),
+            replace(under_way, bytes=under_way.bytes - earlier, in_parts=begun),
+        )
+
+    def _ending_in(self, state: VolumeState) -> Arrived:
         row = self._journal.row(
             "SELECT count(*), sum(taken.size) FROM taken JOIN volumes ON taken.volume = volumes.number WHERE state=?",
-            VolumeState.PROVEN,
+            state,
         )
         objects, size = row or (0, 0)
-        return Arrived(objects, size or 0, self.count(VolumeState.PROVEN))
+        return Arrived(objects, size or 0, self.count(state))
 
     def published_up_to(self) -> int:
         """Return the last volume number that an index covers."""
