@@ -214,6 +214,26 @@ class TestAnotherSigner:
         assert code("verify", vault, "-q") == 0
 
 
+def test_where_damage_is_known_it_does_not_begin(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume = min(Path("vault").rglob("vol-000001.tar.age"))
+    whole = volume.read_bytes()
+    volume.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    Path("signers").write_text(f"senum@dakar {Path('signer.pub').read_text()}")
+    verified = ("verify", f"vault/{DATASET}", "--signers", "signers", "-q")
+    assert code(*verified) == 1
+    before = {file: file.read_bytes() for file in Path("vault").rglob("*") if file.is_file()}
+    capsys.readouterr()
+    for arguments in (("--dry-run",), ()):
+        assert code(*REWRAP, "-i", "old", *arguments) == 1
+        told = " ".join(capsys.readouterr().err.split())
+        assert "found 1 damaged file at the target" in told
+        assert "Nothing was changed" in told
+    assert {file: file.read_bytes() for file in Path("vault").rglob("*") if file.is_file()} == before
+    volume.write_bytes(whole)
+    assert code(*verified) == 0
+    assert code(*REWRAP, "-i", "old", "-q") == 0
+
+
 def test_damage_is_named_and_stops_it(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     volume = sorted(Path("vault").rglob("vol-000002*"))[0]
     data = bytearray(volume.read_bytes())

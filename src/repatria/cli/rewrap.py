@@ -15,7 +15,7 @@ from repatria.cli.frame import command
 from repatria.cli.output import Output
 from repatria.cli.progress import shown_progress
 from repatria.cli.quantity import number_text, size_text
-from repatria.cli.rewrap_change import Change, accept, signing
+from repatria.cli.rewrap_change import Change, accept, refuse_damaged, signing
 from repatria.cli.runs import audited
 from repatria.errors import FindingsError, UnknownSignerError, UsageError
 from repatria.i18n import _, ngettext
@@ -120,10 +120,13 @@ def _chosen(signer: Path | None, dataset_id: str, settings: "Settings") -> "Chos
 
 def _show(out: Output, settings: "Settings", wish: _Wish) -> None:
     """Say what a run would change, and do nothing."""
+    from repatria.work.state import StateFolder
+
     trust = trust_of(wish.opened.dataset_id, settings, wish.signers, own=wish.chosen.file)
     _refuse_unvouched(wish.chosen, trust)
     with ExitStack() as stack:
         stack.callback(wish.opened.store.close)
+        refuse_damaged(StateFolder(settings.state), wish.opened)
         change = Change.of(stack.enter_context(_loaded(out, wish, trust)), wish.recipients)
     out.record(
         "rewrap_plan",
@@ -157,6 +160,7 @@ def _rewrap(out: Output, settings: "Settings", wish: _Wish) -> "RewrapResult":
         stack.callback(store.close)
         stop = stack.enter_context(ending_soon(LastWords(out, state, "rewrap", dataset_id), StopSignal()))
         stack.enter_context(dataset_lock(state, dataset_id))
+        refuse_damaged(state, wish.opened)
         with _loaded(out, wish, trust) as chain:  # nothing is written for a dataset that is not there, or is in doubt
             accept(out, Change.of(chain, wish.recipients), wish.chosen, stop)
         if len(wish.recipients) == 1:

@@ -5,16 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from repatria.cli.damage import found_damaged
 from repatria.cli.output import Output
-from repatria.errors import UsageError
+from repatria.errors import FindingsError, UsageError
 from repatria.i18n import _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from repatria.bundle.chain import Chain
+    from repatria.cli.context import OpenedBundle
     from repatria.crypt.recipient import Recipient
     from repatria.work.signing import ChosenSigner
+    from repatria.work.state import StateFolder
     from repatria.work.stop import StopSignal
 
 
@@ -81,3 +84,25 @@ def accept(out: Output, change: Change, chosen: "ChosenSigner", stop: "StopSigna
             answer = sys.stdin.readline(64)
         if answer.strip().lower() not in {"y", "yes", "o", "oui"}:
             raise UsageError(_("Nothing was done."))
+
+
+def refuse_damaged(state: "StateFolder", opened: "OpenedBundle") -> None:
+    """Raise FindingsError if the last verification found a file damaged and no change is under way.
+
+    The change would stop there half way, and copies would wait for its end: for ever, if there is no second copy.
+    """
+    from repatria.bundle.rewrap_record import fetch_record
+    from repatria.work.overview import LastRuns, last_runs
+
+    runs = last_runs(state).get(opened.dataset_id, LastRuns())
+    if not runs.damaged or fetch_record(opened.store, opened.dataset_id) is not None:
+        return
+    raise FindingsError(
+        _(
+            "{found} A change of recipients would stop there half way, and copies would wait. Nothing was changed."
+        ).format(found=found_damaged(runs.damaged, runs.damaged_objects)),
+        advice=_(
+            "Bring the files that `repatria verify {dataset}` names back from a second copy, verify again, then run"
+            " this command again. Without a second copy the recipients stay as they are."
+        ).format(dataset=opened.dataset_id),
+    )
