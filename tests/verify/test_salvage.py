@@ -60,19 +60,24 @@ def verified(maker: DatasetMaker, **wishes: object) -> tuple[dict[int, Verdict],
     return on_objects, [each.subject for each in result.verdicts if each.object is None], result
 
 
-def unreadable(maker: DatasetMaker) -> set[int]:
-    """Return which objects a reader of the bundle cannot give, each asked for alone."""
-    lost = set()
-    for number in range(1, 13):
+def unreadable(maker: DatasetMaker, *, alone: bool = True) -> set[int]:
+    """Return which objects a reader of the bundle cannot give, each asked for alone, or one after the other."""
+    lost, asked = set(), [[number] for number in range(1, 13)] if alone else [list(range(1, 13))]
+    for numbers in asked:
         with closing(Bundle(maker.store, maker.dataset_id, maker.bundles[0], [maker.identity])) as bundle:
-            row = bundle.object(number)
-            assert row is not None
-            try:
-                for _piece in bundle.read_object(row):
-                    pass
-            except (CryptError, NotFoundError):
-                lost.add(number)
+            lost |= {number for number in numbers if not can_be_read(bundle, number)}
     return lost
+
+
+def can_be_read(bundle: Bundle, number: int) -> bool:
+    row = bundle.object(number)
+    assert row is not None
+    try:
+        for _piece in bundle.read_object(row):
+            pass
+    except (CryptError, NotFoundError):
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,7 @@ def unreadable(maker: DatasetMaker) -> set[int]:
         pytest.param([4], {3, 4}, id="one that two objects share"),
         pytest.param([2, 9], {2, 6, 7}, id="two of them"),
         pytest.param([14], {12}, id="one of the object in parts"),
+        pytest.param([15], {12}, id="the last, which tells how long the volume is"),
     ],
 )
 def test_only_objects_with_bytes_in_a_damaged_chunk_are_lost(
@@ -95,10 +101,26 @@ def test_only_objects_with_bytes_in_a_damaged_chunk_are_lost(
     assert others == [f"{maker.bundles[0]}/{layout.volume_path(1)}"]
     assert result.objects_read == 12 - len(lost)
     assert unreadable(maker) == lost, "restore gives all others"
+    assert unreadable(maker, alone=False) == lost, "whatever it reads ahead"
 
 
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
+@pytest.mark.parametrize(
+    ("left", "lost"),
+    [
+        pytest.param(-1, {12}, id="of its last byte"),
+        pytest.param(5 * CHUNK, {3, 4, 5, 6, 7, 8, 12}, id="within its chunks"),
+        pytest.param(100, {*range(1, 9), 12}, id="within its head"),
+        pytest.param(0, {*range(1, 9), 12}, id="of everything"),
+    ],
+)
+def test_a_volume_that_is_cut_short_costs_the_objects_behind(
+    maker: DatasetMaker, tmp_path: Path, left: int, lost: set[int]
+) -> None:
+    path = volume(maker, tmp_path, 1)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:left])
+    assert set(verified(maker)[0]) == lost
+    assert unreadable(maker) == lost
 
 
 def behead(path: Path) -> None:
@@ -110,7 +132,6 @@ def behead(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "kind"),
     [
-        pytest.param(cut, "altered", id="cut short"),
         pytest.param(behead, "altered", id="its head is damaged"),
         pytest.param(Path.unlink, "missing", id="not there"),
     ],

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 
+from repatria.crypt.errors import PayloadError
 from repatria.crypt.seek import ByteRanges
 
 BLOCK = 64 << 10
@@ -14,11 +15,13 @@ class InMemory:
     """Bytes that are in memory already, as random access."""
 
     data: bytes | bytearray | memoryview
+    signed_size: int | None = None
+    """How many bytes it should be, where it may be cut short."""
 
     @property
     def size(self) -> int:
-        """All bytes there are."""
-        return len(self.data)
+        """All bytes that there are, or should be."""
+        return len(self.data) if self.signed_size is None else self.signed_size
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return the bytes of a range."""
@@ -29,17 +32,18 @@ class ReadAhead:
     """Random access over a `DecryptingReader`, whose cache keeps what is fetched ahead; safe from several threads.
 
     A read that goes on where the one before ended fetches twice as many blocks as that did, up to `most`; a jump begins
-    again with what it needs.
+    again with what it needs. Damage in what is fetched ahead is nothing to whoever did not ask for it.
     """
 
-    def __init__(self, ranges: ByteRanges, *, most: int = 32) -> None:
+    def __init__(self, ranges: ByteRanges, *, size: int | None = None, most: int = 32) -> None:
+        """Read from `ranges`; without a `size` that is signed, its own is asked for, which takes the last block."""
         self._ranges = ranges
         self._most = most
         self._fetched_from = 0
         self._fetched_to = 0
         self._run = 1
         self._lock = threading.Lock()
-        self.size = ranges.size
+        self.size = ranges.size if size is None else size
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, fewer only at the end."""
@@ -59,4 +63,7 @@ class ReadAhead:
         start = max(first, self._fetched_to) if goes_on else first
         self._fetched_to = max(after, start + self._run)
         if self._fetched_to - start > after - first:
-            self._ranges.read_at(start * BLOCK, min(self._fetched_to * BLOCK, self.size) - start * BLOCK)
+            try:
+                self._ranges.read_at(start * BLOCK, min(self._fetched_to * BLOCK, self.size) - start * BLOCK)
+            except PayloadError:  # the read itself tells whether that concerns it
+                self._run, self._fetched_to = 1, first

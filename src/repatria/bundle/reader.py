@@ -276,7 +276,8 @@ class Bundle:
             reader = self._volumes.get(volume.number)
         if reader is None:
             ranges = FileRanges(self.folder, layout.volume_path(volume.number), volume.size)
-            reader = ReadAhead(DecryptingReader(ranges, self.identities, head_sha256=volume.head_sha256))
+            opened = DecryptingReader(ranges, self.identities, head_sha256=volume.head_sha256)
+            reader = ReadAhead(opened, size=volume.payload_size)
         with self._lock:
             self._volumes[volume.number] = reader
             self._volumes.move_to_end(volume.number)
