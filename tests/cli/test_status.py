@@ -1,6 +1,7 @@
 """`status`: what is safe while a copy runs, what is really next, and an end without words."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,24 @@ def test_a_bundle_is_to_be_verified_until_it_was(capsys: pytest.CaptureFixture[s
     found = standing(capsys)
     assert found["next"] is None
     assert found["verified"]
+
+
+def test_what_the_last_copy_did_not_bring_is_shown_until_one_brings_it(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(site / "abroad/pipe")
+    assert code("copy", "d.toml", "-q") == 1
+    found = standing(capsys)
+    assert (found["left_out"], found["next"]) == (1, "repatria verify d")
+    assert code("verify", "d", "-q") == 0
+    assert standing(capsys)["next"] == "repatria copy d"
+    assert code("status") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 object that the last copy did not bring; verified on" in shown
+    (site / "abroad/pipe").unlink()
+    assert code("copy", "d.toml", "-q") == 0
+    found = standing(capsys)
+    assert (found["left_out"], found["next"]) == (0, None)
 
 
 def test_what_a_verification_found_damaged_is_to_be_sent_again(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

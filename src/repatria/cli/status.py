@@ -125,6 +125,7 @@ def _fields(standing: "DatasetStanding") -> dict[str, object]:
             "unsettled": unfinished.sent,
             "bytes_unsettled": unfinished.sent_bytes,
         },
+        "left_out": standing.left_out,
         "verified": standing.verified,
         "damaged": standing.runs.damaged,
         "damaged_objects": standing.runs.damaged_objects,
@@ -146,7 +147,17 @@ def _work(standing: "DatasetStanding") -> str:
         return _("interrupted, {safe}").format(safe=_safe(unfinished))
     if standing.is_lost:
         return _lost(standing)
-    return "; ".join(part for part in (_health(standing), _failed(standing)) if part)
+    return "; ".join(part for part in (_left_out(standing), _health(standing), _failed(standing)) if part)
+
+
+def _left_out(standing: "DatasetStanding") -> str:
+    """Return what the last copy could not bring."""
+    count = standing.left_out
+    if not count:
+        return ""
+    return ngettext(
+        "{count} object that the last copy did not bring", "{count} objects that the last copy did not bring", count
+    ).format(count=count)
 
 
 def _health(standing: "DatasetStanding") -> str:
@@ -220,7 +231,9 @@ def _next(standing: "DatasetStanding") -> str | None:
     if standing.holder is not None:
         return "repatria status --follow"
     if standing.bundle is not None and standing.unfinished is None and standing.failed is None:
-        return None if standing.verified else mending_command(standing.dataset, standing.runs)
+        if not standing.verified:
+            return mending_command(standing.dataset, standing.runs)
+        return _command_again(standing) if standing.left_out else None
     if standing.is_lost:
         return f"repatria adopt {standing.dataset}"
     return _command_again(standing)

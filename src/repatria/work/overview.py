@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from repatria.errors import FindingsError
 from repatria.work.audit import LogLine, read_log
 from repatria.work.catalogue import Catalogue
 from repatria.work.journal import FILE_NAME, Journal
@@ -38,6 +39,8 @@ class LastRun:
     """RFC 3339, UTC: when it ended, or began if nothing tells of its end."""
     code: int | None
     """How it ended; None if it runs still, or was cut off."""
+    findings: int = 0
+    """What it did not bring, although it came to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def last_runs(state: StateFolder) -> dict[str, LastRuns]:
             found[dataset] = replace(
                 known,
                 made_by=str(fields["command"]),
-                last=LastRun(str(fields.get("time", "")), fields.get("code")),
+                last=LastRun(str(fields.get("time", "")), fields.get("code"), int(fields.get("findings", 0))),
                 worked=known.worked or fields.get("code") in _LEAVE_A_JOURNAL,
                 **_repaired(known, line),
             )
@@ -182,6 +185,14 @@ class DatasetStanding:
         last = self.runs.last
         came_to_something = self.unfinished is not None or self.holder is not None or self.is_lost
         return None if last is None or last.code in _LEFT_NOTHING_OPEN or came_to_something else last
+
+    @property
+    def left_out(self) -> int:
+        """Objects that the last copy did not bring, although it came to its end."""
+        last = self.runs.last
+        if last is None or last.code != FindingsError.exit_code or self.runs.made_by != "copy" or self.holder:
+            return 0
+        return last.findings
 
     @property
     def is_stopped(self) -> bool:
