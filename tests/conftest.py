@@ -17,10 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Time no example, and hear signals even where the tests run under nohup or behind `&`.
+    """Time no example, and hear signals even where the tests run under nohup or behind `&`; tables are of one width.
 
-    A busy machine makes a slow example, not a wrong one; what nohup and `&` ignore is ignored by all that they start.
+    A busy machine makes a slow example, not a wrong one; what nohup and `&` ignore is ignored by all that they start;
+    workers of pytest-xdist are told a width by COLUMNS, which the tables of a pipe heed.
     """
+    os.environ.pop("COLUMNS", None)
     hypothesis.settings.register_profile("untimed", deadline=None)
     hypothesis.settings.load_profile("untimed")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
