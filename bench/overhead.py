@@ -58,7 +58,7 @@ class Listing:
 
     def read(self, object: Object, start: int = 0, length: int | None = None) -> Reading:
         """Refuse: nothing is there."""
-        raise NotImplementedError
+        raise NotImplementedError  # what is measured is planning, which reads nothing
 
     def close(self) -> None:
         """Hold nothing."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from repatria.bundle import layout
 from repatria.bundle.closing import PayloadFile, closing_files
 from repatria.bundle.index_building import IndexMeta, IndexRows, build_index
@@ -31,8 +33,10 @@ from repatria.crypt.identity import Identity, generate
 from repatria.crypt.recipient import Recipient
 from repatria.crypt.seal import Sealed, seal
 from repatria.crypt.sshsig import Signer
+from repatria.errors import RefusedError, Role
 from repatria.model import Object, ObjectKind
-from repatria.store.base import Store
+from repatria.store.base import Reading, Store
+from repatria.store.local import LocalStore
 
 VOLUME_SIZE = 1 << 20
 START = datetime(2024, 1, 30, 20, 0, 0, tzinfo=UTC)
@@ -303,3 +307,15 @@ def index_entry(number: int, shard: Sequence[VolumeBuilder], sealed: Sealed) -> 
         first_volume=shard[0].number if shard else 0,
         last_volume=shard[-1].number if shard else 0,
     )
+
+
+def refuse_volume(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Have folders refuse to give the volumes with this number."""
+    read = LocalStore.read
+
+    def refuse(store: LocalStore, path: str, start: int = 0, length: int | None = None, **more: str) -> Reading:
+        if path.endswith(layout.volume_path(number)):
+            raise RefusedError("No.", role=Role.TARGET, public=True)
+        return read(store, path, start, length, **more)
+
+    monkeypatch.setattr(LocalStore, "read", refuse)

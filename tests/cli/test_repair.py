@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from repatria.errors import RefusedError, Role
 from repatria.model import FindingKind
 from repatria.store.base import Reading
 from repatria.store.local import LocalStore
 from repatria.work.searched import Searched
+from tests.bundle.making import refuse_volume
 from tests.cli.making import code, make_site
 from tests.migrate.making import noise, write
 from tests.work.making import MIB
@@ -291,14 +291,7 @@ def test_a_volume_that_the_store_refuses_to_give_is_not_called_damaged(
 ) -> None:
     if is_rotten:
         rot(volume(site, 3))
-    read = LocalStore.read
-
-    def refuse(store: LocalStore, path: str, start: int = 0, length: int | None = None, **more: str) -> Reading:
-        if "vol-000002" in path:
-            raise RefusedError("No.", role=Role.TARGET, public=True)
-        return read(store, path, start, length, **more)
-
-    monkeypatch.setattr(LocalStore, "read", refuse)
+    refuse_volume(monkeypatch, 2)
     capsys.readouterr()
     assert code("copy", "d.toml", "--repair", "d", "-i", "key", "--json") == 3
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -11,13 +11,12 @@ from repatria.bundle import layout
 from repatria.bundle.index_building import IndexRows
 from repatria.bundle.reader import Bundle
 from repatria.crypt.allowed_signers import AllowedSigners
-from repatria.errors import CryptError, NotFoundError, RefusedError, Role
-from repatria.store.base import Reading
+from repatria.errors import CryptError, NotFoundError
 from repatria.store.local import LocalStore
 from repatria.verify.dataset import DatasetCheck, Wish
 from repatria.verify.report import BundleResult, Verdict
 from repatria.verify.trust import Trust
-from tests.bundle.making import DatasetMaker, directory, file, symlink
+from tests.bundle.making import DatasetMaker, directory, file, refuse_volume, symlink
 
 CHUNK = 65_552
 """64 KiB as they are sealed; the head of a volume is far smaller."""
@@ -153,14 +152,7 @@ def test_a_volume_of_which_nothing_can_be_decrypted_costs_all_that_has_bytes_in_
 def test_a_volume_that_the_store_refuses_to_give_is_not_called_damaged(
     maker: DatasetMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = LocalStore.read
-
-    def refuse(store: LocalStore, path: str, start: int = 0, length: int | None = None, **more: str) -> Reading:
-        if "vol-000002" in path:
-            raise RefusedError("No.", role=Role.TARGET, public=True)
-        return read(store, path, start, length, **more)
-
-    monkeypatch.setattr(LocalStore, "read", refuse)
+    refuse_volume(monkeypatch, 2)
     objects, _others, result = verified(maker)
     assert {number: str(each.finding.kind) for number, each in objects.items()} == {12: "unverifiable"}
     assert (result.code, result.objects_read) == (3, 11)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from repatria.work.arrived import Arrived
 from repatria.work.lock import dataset_lock
 from repatria.work.overview import standing_of
 from repatria.work.signing import choose_signer
 from repatria.work.state import StateFolder
-from repatria.work.unfinished import Arrived
 from tests.work.making import Site, store_all, told
 
 

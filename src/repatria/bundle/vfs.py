@@ -20,31 +20,31 @@ class _ReadOnlyFile:
     def __init__(self, bytes_at: ReadAhead) -> None:
         self._bytes = bytes_at
 
-    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 -- SQLite's own name and signature, as all here
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 -- SQLite's own name and signature
         return self._bytes.read_at(offset, amount)
 
-    def xFileSize(self) -> int:  # noqa: N802
+    def xFileSize(self) -> int:  # noqa: N802 -- SQLite's own name
         return self._bytes.size
 
-    def xClose(self) -> None:  # noqa: N802
+    def xClose(self) -> None:  # noqa: N802 -- SQLite's own name
         """Leave the bytes to the index."""
 
-    def xLock(self, level: int) -> None:  # noqa: N802
+    def xLock(self, level: int) -> None:  # noqa: N802 -- SQLite's own name
         """Need no lock: nobody writes."""
 
-    def xUnlock(self, level: int) -> None:  # noqa: N802
+    def xUnlock(self, level: int) -> None:  # noqa: N802 -- SQLite's own name
         """Need no lock: nobody writes."""
 
-    def xCheckReservedLock(self) -> bool:  # noqa: N802
+    def xCheckReservedLock(self) -> bool:  # noqa: N802 -- SQLite's own name
         return False
 
     def xFileControl(self, operation: int, pointer: int) -> bool:  # noqa: N802, ARG002 -- SQLite's signature
         return False
 
-    def xSectorSize(self) -> int:  # noqa: N802
+    def xSectorSize(self) -> int:  # noqa: N802 -- SQLite's own name
         return 4096
 
-    def xDeviceCharacteristics(self) -> int:  # noqa: N802
+    def xDeviceCharacteristics(self) -> int:  # noqa: N802 -- SQLite's own name
         return int(apsw.SQLITE_IOCAP_IMMUTABLE)
 
     def xSync(self, flags: int) -> None:  # noqa: N802, ARG002
@@ -72,7 +72,7 @@ class _IndexFiles(apsw.VFS):
         flags[1] = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_MAIN_DB
         return _ReadOnlyFile(found)
 
-    def xFullPathname(self, name: str) -> str:  # noqa: N802
+    def xFullPathname(self, name: str) -> str:  # noqa: N802 -- SQLite's own name
         return name
 
     def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: N802, ARG002 -- SQLite's signature

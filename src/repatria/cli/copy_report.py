@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from repatria.migrate.copy import CopyResult
     from repatria.model import Finding, FindingKind
+    from repatria.work.arrived import Arrived
     from repatria.work.state import StateFolder
-    from repatria.work.unfinished import Arrived
 
 
 def show_result(out: Output, dataset: str, result: "CopyResult", latest_uri: str | None) -> None:

@@ -17,11 +17,11 @@ from repatria.model import Finding, Object, ObjectKind
 from repatria.progress import SILENT, Progress
 from repatria.progress import Unit as Counted
 from repatria.source.base import ObjectSource
+from repatria.work.arrived import Arrived
 from repatria.work.bundling import BundleRun
 from repatria.work.pace import Throttle
 from repatria.work.patience import TRANSIENT, Patience
 from repatria.work.stop import Reason
-from repatria.work.unfinished import Arrived
 
 LOOK_AHEAD = 100_000
 """Objects that are listed before they are copied: a dataset of fewer has its total known from the start."""

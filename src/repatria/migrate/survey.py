@@ -10,11 +10,12 @@ from repatria.migrate.plan import SMALLEST_CUT, Estimate, Planned, cut, estimate
 from repatria.model import Object, ObjectKind
 from repatria.progress import SILENT, Progress, Unit
 from repatria.source.base import ObjectSource
+from repatria.work.arrived import Arrived
 from repatria.work.catalogue import Catalogue, Known
 from repatria.work.journal import FILE_NAME, Journal
 from repatria.work.state import StateFolder
 from repatria.work.stop import StopSignal
-from repatria.work.unfinished import Arrived, Unfinished
+from repatria.work.unfinished import Unfinished
 
 
 @dataclass(slots=True)

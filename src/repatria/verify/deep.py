@@ -123,11 +123,8 @@ class DeepCheck:
             pass
         yield from ledger.salvage(reader, index.members(row.number), index.object, kind)
 
-    def _reader(self, row: VolumeRow, data: bytearray) -> DecryptingReader:
-        return DecryptingReader(InMemory(data), self.bundle.identities, head_sha256=row.head_sha256, size=row.size)
-
     def _open_volume(self, index: Index, row: VolumeRow, data: bytearray, ledger: ObjectLedger) -> Iterator[Verdict]:
-        reader = self._reader(row, data)
+        reader = DecryptingReader(InMemory(data), self.bundle.identities, head_sha256=row.head_sha256, size=row.size)
         if reader.payload_size != row.payload_size:
             raise BundleError(_("Its payload has another size than the index says."))
         hashing = _Hashing(reader)

@@ -33,6 +33,7 @@ from repatria.i18n import _
 from repatria.model import Finding
 from repatria.store.base import Store
 from repatria.store.registry import join
+from repatria.work.arrived import Arrived
 from repatria.work.beginning import Beginning
 from repatria.work.bundle_volumes import BundleVolumes
 from repatria.work.catalogue import Catalogue, Known
@@ -47,7 +48,7 @@ from repatria.work.sending import Sender
 from repatria.work.settling import head_at_target, look_over, require_head
 from repatria.work.state import Remembered, StateFolder
 from repatria.work.stoppable import StoppableStore
-from repatria.work.unfinished import Arrived, Unfinished, VolumeState
+from repatria.work.unfinished import Unfinished, VolumeState
 from repatria.work.volume_memory import VolumeMemory
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from itertools import islice
 
 from repatria.bundle.rows import Tombstone, VolumeRow, merkle_leaf
 from repatria.bundle.statement import IndexEntry
 from repatria.crypt.payload import Buffer
+from repatria.work.arrived import Arrived
 from repatria.work.beginning import Beginning
 from repatria.work.broken_objects import kept_content, seal_content, take_out_broken
 from repatria.work.catalogue import Catalogue
@@ -43,24 +44,6 @@ class VolumeState(StrEnum):
     """The target gave its bytes back."""
     GIVEN_UP = "given up"
     """Its number is never used again, what it held is planned again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """How much of a bundle is safe at the target."""
-
-    objects: int = 0
-    """Those that are there whole."""
-    bytes: int = 0
-    """Of these objects, as at the source."""
-    volumes: int = 0
-    in_parts: int = 0
-    """Bytes of further objects, of which only the first parts are there."""
-
-    @property
-    def all_bytes(self) -> int:
-        """Bytes of objects that are there, whole or in part."""
-        return self.bytes + self.in_parts
 
 
 class Unfinished:
